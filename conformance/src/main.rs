@@ -1,0 +1,3 @@
+//! `rtrun-conformance`: OCI cases against any list of runtimes, one table.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! rtrun: a low-level OCI container runtime for real-time Linux.

@@ -1,0 +1,3 @@
+//! `rtrun`: arguments to command, nothing else.
+
+fn main() {}
