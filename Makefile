@@ -1,0 +1,50 @@
+# rtrun: `make` alone lists the targets.
+
+TARGET   = $(shell rustc -vV 2>/dev/null | sed -n 's/^host: //p')
+RTRUN    = target/$(TARGET)/release/rtrun
+PREFIX  ?= /usr/local
+# One static file: no loader, no library to map at each of a container's three commands, nothing of the host to link with.
+STATIC  := -C target-feature=+crt-static -C relocation-model=static
+CARGO   := cargo
+FUZZ_SECONDS ?= 60
+
+.DEFAULT_GOAL := help
+.PHONY: help run test bench build install lint unit fuzz clean deps
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: build ## start a container under SCHED_FIFO on a chosen CPU, show what the kernel says of it (CPU=n, PRIORITY=n)
+	scripts/hello-rt $(RTRUN)
+
+test: ## every test: lint, unit, conformance, podman, containerd, docker (as root)
+	scripts/install-deps run test
+	scripts/test $(RTRUN)
+
+bench: build ## what a container's life costs, beside crun and runc (as root)
+	scripts/install-deps bench
+	RUSTFLAGS="$(STATIC)" $(CARGO) run --quiet --release --target $(TARGET) -p rtrun-bench -- --runtime $(RTRUN)
+
+build: deps ## one static binary: target/<triple>/release/rtrun
+	RUSTFLAGS="$(STATIC)" $(CARGO) build --quiet --release --target $(TARGET) -p rtrun
+
+install: build ## to $(DESTDIR)$(PREFIX)/bin (default PREFIX=/usr/local)
+	install -D -m 755 $(RTRUN) $(DESTDIR)$(PREFIX)/bin/rtrun
+
+lint: ## formatting, clippy, shell scripts
+	$(CARGO) fmt --all -- --check
+	$(CARGO) clippy --quiet --workspace --all-targets -- -D warnings
+	shellcheck -x -S warning scripts/* .ci/run conformance/e2e/*.sh
+
+unit: ## unit tests only
+	$(CARGO) test --quiet --workspace
+
+fuzz: ## each fuzz target for FUZZ_SECONDS (default 60); needs cargo-fuzz and a nightly toolchain
+	cd conformance/fuzz && for target in $$($(CARGO) fuzz list); do \
+		$(CARGO) +nightly fuzz run "$$target" -- -max_total_time=$(FUZZ_SECONDS) || exit 1; done
+
+clean: ## remove what was built
+	$(CARGO) clean
+
+deps:
+	@scripts/install-deps run
