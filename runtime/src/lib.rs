@@ -1,1 +1,2 @@
 //! rtrun: a low-level OCI container runtime for real-time Linux.
+pub mod spec;
