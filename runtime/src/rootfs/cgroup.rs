@@ -1,0 +1,118 @@
+use super::plan::Mount;
+use super::resolve::{self, Make};
+use super::{Error, Root, Rootfs, filesystem, tree};
+use crate::sys::mount::MountAttr;
+use libc::MOUNT_ATTR_RDONLY;
+use nix::errno::Errno;
+use rustix::fs::{Mode, OFlags, ResolveFlags};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+/// What the container may see of the cgroup hierarchies.
+#[derive(Clone, Debug)]
+pub struct CgroupView {
+    /// The host has the one cgroup2 hierarchy only.
+    pub unified: bool,
+    /// The child is in a cgroup namespace whose root is the container's cgroup.
+    pub in_namespace: bool,
+    /// The host's hierarchies.
+    pub hierarchies: Vec<CgroupMount>,
+}
+
+/// One hierarchy of the host.
+#[derive(Clone, Debug)]
+pub struct CgroupMount {
+    /// Controllers as `cpu` or `cpu,cpuacct`, the name of a named hierarchy as `systemd`, empty for cgroup2.
+    pub name: String,
+    /// Where the host has it mounted.
+    pub mountpoint: PathBuf,
+    /// The container's cgroup below the mount point.
+    pub path: PathBuf,
+    /// mount(2) options that name the hierarchy, as `cpu` or `none`, `name=systemd`; none for cgroup2.
+    pub options: Vec<String>,
+}
+
+impl CgroupMount {
+    fn host_path(&self) -> PathBuf {
+        self.mountpoint.join(resolve::relative(&self.path))
+    }
+}
+
+impl Rootfs {
+    /// Mounts what the host has: `cgroup` in a configuration is any hierarchy, `cgroup2` the unified one.
+    pub(super) fn mount_cgroup(
+        &self,
+        root: &Root,
+        mount: &Mount,
+        view: &CgroupView,
+        unified: bool,
+    ) -> Result<(), Error> {
+        if !unified && !view.unified {
+            return self.mount_hierarchies(root, mount, view);
+        }
+        let hierarchy = view.hierarchies.iter().find(|hierarchy| hierarchy.name.is_empty());
+        let hierarchy = hierarchy.ok_or_else(|| Error::NoUnifiedHierarchy { subject: mount.subject() })?;
+        let (target, _) = self.target(root, mount, Make::Directory)?;
+        let tree = instance(mount, hierarchy, view.in_namespace, mount.options.whole())?;
+        mount.attach(tree.as_fd(), target.as_fd())
+    }
+
+    /// The v1 layout: a tmpfs with a directory a hierarchy, and links from each controller of a joint one.
+    fn mount_hierarchies(&self, root: &Root, mount: &Mount, view: &CgroupView) -> Result<(), Error> {
+        let (target, _) = self.target(root, mount, Make::Directory)?;
+        let attributes = mount.options.whole();
+        let top = filesystem::plain(mount, "tmpfs", "cgroup", &[("mode", "755")], attributes & !MOUNT_ATTR_RDONLY)?;
+        tree::attach(top.as_fd(), target.as_fd()).map_err(|errno| Error::Attach { subject: mount.subject(), errno })?;
+        for hierarchy in &view.hierarchies {
+            let tree = instance(mount, hierarchy, view.in_namespace, attributes)?;
+            let name = hierarchy.mountpoint.file_name().unwrap_or("unified".as_ref());
+            let failed = |errno: Errno| Error::Target { subject: mount.subject(), source: errno.into() };
+            let directory = make_directory(top.as_fd(), Path::new(name)).map_err(failed)?;
+            mount.attach(tree.as_fd(), directory.as_fd())?;
+            link_controllers(top.as_fd(), name).map_err(failed)?;
+        }
+        if attributes & MOUNT_ATTR_RDONLY != 0 {
+            mount.change(top.as_fd(), false, &MountAttr { set: MOUNT_ATTR_RDONLY, ..MountAttr::default() })?;
+        }
+        mount.propagate(top.as_fd())
+    }
+}
+
+/// In a cgroup namespace a new mount shows the container's cgroup as root; else its directory on the host is bound, as
+/// when the kernel refuses a mount without CAP_SYS_ADMIN over the hierarchy.
+fn instance(mount: &Mount, hierarchy: &CgroupMount, in_namespace: bool, attributes: u64) -> Result<OwnedFd, Error> {
+    if in_namespace {
+        let kind = if hierarchy.name.is_empty() { "cgroup2" } else { "cgroup" };
+        let options = hierarchy.options.iter().map(|option| option.split_once('=').unwrap_or((option, "")));
+        match filesystem::plain(mount, kind, "cgroup", &options.collect::<Vec<_>>(), attributes) {
+            Err(Error::Filesystem { errno: Errno::EPERM | Errno::EBUSY, .. }) => {}
+            result => return result,
+        }
+    }
+    let host = hierarchy.host_path();
+    let tree = tree::clone(&host, true, false).map_err(|errno| Error::Source {
+        subject: mount.subject(),
+        origin: host,
+        errno,
+    })?;
+    mount.change(tree.as_fd(), false, &MountAttr { set: attributes, ..MountAttr::default() })?;
+    Ok(tree)
+}
+
+/// In the tmpfs that was just mounted.
+fn make_directory(top: BorrowedFd, name: &Path) -> Result<OwnedFd, Errno> {
+    rustix::fs::mkdirat(top, name, Mode::from_raw_mode(0o755)).map_err(super::errno)?;
+    resolve::open(top, name, OFlags::PATH | OFlags::DIRECTORY, ResolveFlags::NO_SYMLINKS)
+}
+
+/// `cpu` and `cpuacct` lead to `cpu,cpuacct`.
+fn link_controllers(top: BorrowedFd, name: &std::ffi::OsStr) -> Result<(), Errno> {
+    let text = name.to_string_lossy();
+    for controller in text.split(',').filter(|controller| *controller != text) {
+        match rustix::fs::symlinkat(name, top, controller) {
+            Ok(()) | Err(rustix::io::Errno::EXIST) => {}
+            Err(error) => return Err(super::errno(error)),
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,243 @@
+use super::options::{self, Options};
+use super::{Context, Error, Rootfs, device, idmap, resolve, tree};
+use crate::spec::{self, NamespaceType};
+use crate::sys::mount::{MountAttr, mount_setattr};
+use libc::{MS_PRIVATE, MS_SHARED, MS_SLAVE, MS_UNBINDABLE};
+use nix::errno::Errno;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+/// One mount of the configuration.
+#[derive(Debug)]
+pub(super) struct Mount {
+    index: usize,
+    /// The destination, relative to the root.
+    pub target: PathBuf,
+    pub options: Options,
+    pub action: Action,
+}
+
+#[derive(Debug)]
+pub(super) enum Action {
+    Filesystem {
+        kind: String,
+        source: PathBuf,
+    },
+    /// A clone of `source`; `tree` is the parent's, for idmapped mounts and for a child without access.
+    Bind {
+        source: PathBuf,
+        tree: Option<OwnedFd>,
+    },
+    Remount,
+    Cgroup {
+        unified: bool,
+    },
+}
+
+impl Mount {
+    /// The field with the destination in it, for errors.
+    pub(super) fn subject(&self) -> String {
+        format!("mounts[{}] (/{})", self.index, self.target.display())
+    }
+
+    /// Whether the mount gets read-only at the very end, since files are still made in it.
+    pub(super) fn sealed_later(&self) -> bool {
+        let makes_files = match &self.action {
+            Action::Filesystem { kind, .. } => kind == "tmpfs" || self.target == Path::new("dev"),
+            _ => false,
+        };
+        makes_files && self.options.whole() & libc::MOUNT_ATTR_RDONLY != 0
+    }
+}
+
+impl Rootfs {
+    /// Validates the configuration's filesystem and opens what the child can't. Called by the parent, before clone.
+    ///
+    /// # Errors
+    /// [`Error`], naming the field.
+    pub fn plan(context: &Context) -> Result<Rootfs, Error> {
+        let spec = context.spec;
+        let root = spec.root.as_ref().ok_or(Error::NoRoot)?;
+        let path = canonical(&context.bundle.join(&root.path))?;
+        let propagation = spec.linux.rootfs_propagation.as_deref().map_or(Ok(None), propagation)?;
+        let mount_namespace = spec.linux.namespaces.iter().any(|namespace| namespace.kind == NamespaceType::Mount);
+        if !mount_namespace {
+            check_without_namespace(spec)?;
+        }
+        let label = spec.linux.mount_label.clone().filter(|label| !label.is_empty());
+        if label.is_some() && !Path::new("/sys/fs/selinux/enforce").exists() {
+            return Err(Error::NoSelinux);
+        }
+        let mounts = spec.mounts.iter().enumerate();
+        let mounts = mounts.map(|(index, mount)| plan_mount(context, index, mount)).collect::<Result<Vec<_>, _>>()?;
+        let root_tree = if context.new_userns && mount_namespace { detached(&path, true, false).ok() } else { None };
+        let null = if spec.linux.masked_paths.is_empty() { None } else { Some(host_null()?) };
+        Ok(Rootfs {
+            readonly: root.readonly,
+            root_tree,
+            mount_namespace,
+            no_pivot: context.no_pivot,
+            in_user_namespace: context.new_userns,
+            propagation,
+            devices: if mount_namespace { device::plan(context)? } else { None },
+            mounts,
+            masked: spec.linux.masked_paths.clone(),
+            readonly_paths: spec.linux.readonly_paths.clone(),
+            null,
+            label,
+            path,
+        })
+    }
+}
+
+fn canonical(path: &Path) -> Result<PathBuf, Error> {
+    let failed = |errno| Error::Root { path: path.to_path_buf(), errno };
+    let real =
+        path.canonicalize().map_err(|error| failed(Errno::from_raw(error.raw_os_error().unwrap_or_default())))?;
+    if real.is_dir() { Ok(real) } else { Err(failed(Errno::ENOTDIR)) }
+}
+
+fn propagation(value: &str) -> Result<Option<(u64, bool)>, Error> {
+    let (kind, recursive) = match value {
+        "" => return Ok(None),
+        "shared" => (MS_SHARED, false),
+        "rshared" => (MS_SHARED, true),
+        "slave" => (MS_SLAVE, false),
+        "rslave" => (MS_SLAVE, true),
+        "private" => (MS_PRIVATE, false),
+        "rprivate" => (MS_PRIVATE, true),
+        "unbindable" => (MS_UNBINDABLE, false),
+        "runbindable" => (MS_UNBINDABLE, true),
+        _ => return Err(Error::Propagation { value: value.to_owned() }),
+    };
+    Ok(Some((kind, recursive)))
+}
+
+/// Without a mount namespace every mount would be the host's.
+fn check_without_namespace(spec: &spec::Spec) -> Result<(), Error> {
+    let asked = [
+        ("mounts", !spec.mounts.is_empty()),
+        ("linux.maskedPaths", !spec.linux.masked_paths.is_empty()),
+        ("linux.readonlyPaths", !spec.linux.readonly_paths.is_empty()),
+        ("root.readonly", spec.root.as_ref().is_some_and(|root| root.readonly)),
+    ];
+    match asked.iter().find(|(_, asked)| *asked) {
+        Some((field, _)) => Err(Error::NoMountNamespace { field }),
+        None => Ok(()),
+    }
+}
+
+fn plan_mount(context: &Context, index: usize, mount: &spec::Mount) -> Result<Mount, Error> {
+    let target = resolve::relative(&mount.destination);
+    let options = options::parse(&mount.options);
+    let kind = mount.kind.as_deref().unwrap_or_default();
+    let mut planned = Mount { index, target, options, action: Action::Remount };
+    let source = mount.source.clone().filter(|source| !source.as_os_str().is_empty());
+    planned.action = match kind {
+        _ if planned.options.bind.is_some() || kind == "bind" || kind == "rbind" => {
+            planned.options.bind = Some(planned.options.bind.unwrap_or(kind == "rbind"));
+            if !(mount.uid_mappings.is_empty() && mount.gid_mappings.is_empty()) {
+                planned.options.idmap.get_or_insert(false);
+            }
+            plan_bind(context, &planned, mount, source)?
+        }
+        _ if planned.options.remount => Action::Remount,
+        "" | "none" => return Err(planned.invalid("no filesystem type; give one, or the option bind or rbind")),
+        "cgroup" => Action::Cgroup { unified: false },
+        "cgroup2" => Action::Cgroup { unified: true },
+        _ => Action::Filesystem { kind: kind.to_owned(), source: source.unwrap_or_else(|| kind.into()) },
+    };
+    check(&planned, kind)?;
+    if kind == "devpts" && context.new_userns {
+        drop_unmapped_group(&mut planned.options, &context.spec.linux.gid_mappings);
+    }
+    Ok(planned)
+}
+
+impl Mount {
+    fn invalid(&self, reason: impl Into<String>) -> Error {
+        Error::Invalid { subject: self.subject(), reason: reason.into() }
+    }
+}
+
+fn check(mount: &Mount, kind: &str) -> Result<(), Error> {
+    let is_bind = matches!(mount.action, Action::Bind { .. });
+    resolve::check_proc(&mount.target, is_bind || kind == "proc")
+        .map_err(|source| Error::Target { subject: mount.subject(), source })?;
+    if mount.options.copy_up && kind != "tmpfs" {
+        return Err(mount.invalid("tmpcopyup is for tmpfs"));
+    }
+    if mount.options.idmap.is_some() && !is_bind {
+        return Err(mount.invalid("idmap and ridmap are for bind mounts"));
+    }
+    Ok(())
+}
+
+/// The group of terminals, 5 on most hosts, is dropped where the user namespace has no such group.
+fn drop_unmapped_group(options: &mut Options, mappings: &[spec::IdMapping]) {
+    let mapped = |gid: u32| mappings.iter().any(|map| gid >= map.container_id && gid - map.container_id < map.size);
+    options.data.retain(|(key, value)| {
+        let gid = value.as_deref().and_then(|value| value.parse().ok());
+        mappings.is_empty() || key != "gid" || gid.is_none_or(mapped)
+    });
+}
+
+fn plan_bind(
+    context: &Context,
+    planned: &Mount,
+    mount: &spec::Mount,
+    source: Option<PathBuf>,
+) -> Result<Action, Error> {
+    if planned.options.remount {
+        return Ok(Action::Remount);
+    }
+    let source = source.ok_or_else(|| planned.invalid("a bind mount needs a source"))?;
+    let source = context.bundle.join(source);
+    let recursive = planned.options.bind == Some(true);
+    let mapping = idmap::namespace(context, planned, mount)?;
+    let tree = match mapping {
+        Some(mapping) => {
+            let tree = detached(&source, recursive, planned.options.source_nofollow)
+                .map_err(|errno| Error::Source { subject: planned.subject(), origin: source.clone(), errno })?;
+            idmap::apply(planned, &source, tree.as_fd(), mapping.as_fd())?;
+            Some(tree)
+        }
+        // A source that can't be opened here either is the child's error to tell.
+        None if context.new_userns => detached(&source, recursive, planned.options.source_nofollow).ok(),
+        None => None,
+    };
+    Ok(Action::Bind { source, tree })
+}
+
+/// A clone made by the parent: slave of its source, as the child's own mounts are, since it was cloned before them.
+fn detached(source: &Path, recursive: bool, nofollow: bool) -> Result<OwnedFd, Errno> {
+    let tree = tree::clone(source, recursive, nofollow)?;
+    mount_setattr(tree.as_fd(), true, &MountAttr { propagation: MS_SLAVE, ..MountAttr::default() })?;
+    Ok(tree)
+}
+
+/// The host's own null device, never the container's: that one may be a link to anything (CVE-2025-31133).
+fn host_null() -> Result<OwnedFd, Error> {
+    let failed = |errno: Errno| Error::HostNull { reason: format!("/dev/null: {errno}") };
+    let null = tree::clone(Path::new("/dev/null"), false, true).map_err(failed)?;
+    if !tree::is_char(&tree::stat(null.as_fd()).map_err(failed)?, 1, 3) {
+        return Err(Error::HostNull { reason: "/dev/null is not the character device 1:3".to_owned() });
+    }
+    mount_setattr(null.as_fd(), false, &MountAttr { propagation: MS_PRIVATE, ..MountAttr::default() })
+        .map_err(failed)?;
+    Ok(null)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn devpts_keeps_its_group_only_where_it_is_mapped() {
+        let mut options = options::parse(&["gid=5".to_owned(), "mode=0620".to_owned()]);
+        drop_unmapped_group(&mut options, &[spec::IdMapping { container_id: 0, host_id: 1000, size: 10 }]);
+        assert_eq!(options.data_string(), "gid=5,mode=0620");
+        drop_unmapped_group(&mut options, &[spec::IdMapping { container_id: 0, host_id: 1000, size: 1 }]);
+        assert_eq!(options.data_string(), "mode=0620");
+    }
+}

@@ -1,0 +1,3 @@
+//! Thin, safe wrappers of kernel calls that the libraries don't have.
+
+pub mod mount;
