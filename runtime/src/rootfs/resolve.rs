@@ -97,7 +97,7 @@ fn refuse_procfs(target: BorrowedFd) -> Result<(), TargetError> {
 /// Whether an open file is of a procfs.
 pub(super) fn is_procfs(file: BorrowedFd) -> Result<bool, Errno> {
     let filesystem = rustix::fs::fstatfs(file).map_err(errno)?;
-    Ok(filesystem.f_type as i64 == libc::PROC_SUPER_MAGIC as i64)
+    Ok(filesystem.f_type == libc::PROC_SUPER_MAGIC)
 }
 
 /// Makes `path` below `root`, missing directories with mode 0755 and a missing file with 0644, and opens it as a mount
