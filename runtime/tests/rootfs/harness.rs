@@ -18,6 +18,9 @@ pub struct Bundle {
     pub spec: serde_json::Value,
     pub userns: bool,
     pub no_pivot: bool,
+    /// Namespaces besides the mount namespace.
+    pub namespaces: CloneFlags,
+    pub cgroup_namespace: bool,
 }
 
 /// What the container's shell printed and how it ended; a refusal by the library is status 99 and its message.
@@ -64,7 +67,9 @@ impl Bundle {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts/make-rootfs");
         assert!(Command::new(script).arg(path.join("rootfs")).status().unwrap().success());
         let spec = serde_json::from_str(include_str!("spec.json")).unwrap();
-        Bundle { path, spec, userns: false, no_pivot: false }
+        let namespaces =
+            CloneFlags::CLONE_NEWPID | CloneFlags::CLONE_NEWNET | CloneFlags::CLONE_NEWIPC | CloneFlags::CLONE_NEWUTS;
+        Bundle { path, spec, userns: false, no_pivot: false, namespaces, cgroup_namespace: false }
     }
 
     pub fn root(&self, path: &str) -> PathBuf {
@@ -117,7 +122,7 @@ impl Bundle {
                     nix::unistd::setgid(0.into()).unwrap();
                     nix::unistd::setuid(0.into()).unwrap();
                 }
-                unshare_and_fork(&rootfs, writer, script, &before_pivot)
+                self.unshare_and_fork(&rootfs, writer, script, &before_pivot)
             }
         };
         drop((writer, mapped, tell_unshared));
@@ -137,6 +142,71 @@ impl Bundle {
     }
 }
 
+impl Bundle {
+    fn unshare_and_fork(
+        &self,
+        rootfs: &Rootfs,
+        writer: OwnedFd,
+        script: &str,
+        before_pivot: &dyn Fn(&Rootfs, &Root),
+    ) -> ! {
+        unshare(self.namespaces | CloneFlags::CLONE_NEWNS).unwrap();
+        // SAFETY: as above; the grandchild is the new PID namespace's init.
+        match unsafe { fork() }.unwrap() {
+            ForkResult::Parent { child } => match waitpid(child, None).unwrap() {
+                WaitStatus::Exited(_, status) => exit(status),
+                _ => exit(98),
+            },
+            ForkResult::Child => {}
+        }
+        let result = (|| {
+            let root = rootfs.enter()?;
+            rootfs.mount_all(&root, &mut || Ok(self.cgroups()))?;
+            rootfs.make_devices(&root)?;
+            before_pivot(rootfs, &root);
+            rootfs.pivot(root)?;
+            rootfs.seal()
+        })();
+        if let Err(error) = result {
+            File::from(writer).write_all(error.to_string().as_bytes()).unwrap();
+            exit(99);
+        }
+        nix::unistd::dup2_stdout(&writer).unwrap();
+        nix::unistd::dup2_stderr(&writer).unwrap();
+        let arguments = [c"sh".to_owned(), c"-ec".to_owned(), std::ffi::CString::new(script).unwrap()];
+        let environment = [c"PATH=/bin".to_owned()];
+        let _ = nix::unistd::execve(c"/bin/sh", &arguments, &environment);
+        exit(97)
+    }
+
+    /// The host's own cgroups, as a launcher would tell.
+    fn cgroups(&self) -> CgroupView {
+        if self.cgroup_namespace {
+            unshare(CloneFlags::CLONE_NEWCGROUP).unwrap();
+        }
+        let table = fs::read_to_string("/proc/self/mountinfo").unwrap();
+        let hierarchies = table.lines().filter_map(|line| {
+            let (mount, filesystem) = line.split_once(" - ")?;
+            let mountpoint = PathBuf::from(mount.split(' ').nth(4)?);
+            let kind = filesystem.split(' ').next()?;
+            let name = mountpoint.file_name()?.to_string_lossy().into_owned();
+            let name = if kind == "cgroup2" { String::new() } else { name };
+            let own = matches!(kind, "cgroup" | "cgroup2") && mountpoint.starts_with("/sys/fs/cgroup");
+            let options = filesystem.rsplit(' ').next()?.split(',').skip(1).map(str::to_owned).collect();
+            let options = if kind == "cgroup2" { Vec::new() } else { options };
+            own.then(|| CgroupMount { options, path: "/".into(), name, mountpoint })
+        });
+        let hierarchies = hierarchies.collect::<Vec<_>>();
+        CgroupView { unified: hierarchies.len() == 1, in_namespace: self.cgroup_namespace, hierarchies }
+    }
+}
+
+/// Where mounts of this process' namespace are.
+pub fn mount_points() -> Vec<PathBuf> {
+    let table = fs::read_to_string("/proc/self/mountinfo").unwrap();
+    table.lines().filter_map(|line| line.split(' ').nth(4).map(PathBuf::from)).collect()
+}
+
 impl Drop for Bundle {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.path);
@@ -146,61 +216,4 @@ impl Drop for Bundle {
 fn exit(status: i32) -> ! {
     // SAFETY: ends the forked child without running the test process' handlers.
     unsafe { libc::_exit(status) }
-}
-
-fn unshare_and_fork(rootfs: &Rootfs, writer: OwnedFd, script: &str, before_pivot: &dyn Fn(&Rootfs, &Root)) -> ! {
-    let flags = CloneFlags::CLONE_NEWNS
-        | CloneFlags::CLONE_NEWPID
-        | CloneFlags::CLONE_NEWNET
-        | CloneFlags::CLONE_NEWIPC
-        | CloneFlags::CLONE_NEWUTS;
-    unshare(flags).unwrap();
-    // SAFETY: as above; the grandchild is the new PID namespace's init.
-    match unsafe { fork() }.unwrap() {
-        ForkResult::Parent { child } => match waitpid(child, None).unwrap() {
-            WaitStatus::Exited(_, status) => exit(status),
-            _ => exit(98),
-        },
-        ForkResult::Child => {}
-    }
-    let result = (|| {
-        let root = rootfs.enter()?;
-        rootfs.mount_all(&root, &mut || Ok(cgroups()))?;
-        rootfs.make_devices(&root)?;
-        before_pivot(rootfs, &root);
-        rootfs.pivot(root)?;
-        rootfs.seal()
-    })();
-    if let Err(error) = result {
-        File::from(writer).write_all(error.to_string().as_bytes()).unwrap();
-        exit(99);
-    }
-    nix::unistd::dup2_stdout(&writer).unwrap();
-    nix::unistd::dup2_stderr(&writer).unwrap();
-    let arguments = [c"sh".to_owned(), c"-ec".to_owned(), std::ffi::CString::new(script).unwrap()];
-    let environment = [c"PATH=/bin".to_owned()];
-    let _ = nix::unistd::execve(c"/bin/sh", &arguments, &environment);
-    exit(97)
-}
-
-/// The host's own cgroups, as a launcher without a cgroup namespace would tell.
-fn cgroups() -> CgroupView {
-    let table = fs::read_to_string("/proc/self/mountinfo").unwrap();
-    let hierarchies = table.lines().filter_map(|line| {
-        let (mount, filesystem) = line.split_once(" - ")?;
-        let mountpoint = PathBuf::from(mount.split(' ').nth(4)?);
-        let kind = filesystem.split(' ').next()?;
-        let name = mountpoint.file_name()?.to_string_lossy().into_owned();
-        let name = if kind == "cgroup2" { String::new() } else { name };
-        let own = matches!(kind, "cgroup" | "cgroup2") && mountpoint.starts_with("/sys/fs/cgroup");
-        own.then(|| CgroupMount { options: Vec::new(), path: "/".into(), name, mountpoint })
-    });
-    let hierarchies = hierarchies.collect::<Vec<_>>();
-    CgroupView { unified: hierarchies.len() == 1, in_namespace: false, hierarchies }
-}
-
-/// Where mounts of this process' namespace are.
-pub fn mount_points() -> Vec<PathBuf> {
-    let table = fs::read_to_string("/proc/self/mountinfo").unwrap();
-    table.lines().filter_map(|line| line.split(' ').nth(4).map(PathBuf::from)).collect()
 }

@@ -342,3 +342,15 @@ fn cgroup_hierarchies_are_bound_read_only() {
         "{output}"
     );
 }
+
+#[test]
+fn cgroup_hierarchies_are_mounted_anew_in_a_cgroup_namespace() {
+    if skip() {
+        return;
+    }
+    let mut bundle = Bundle::new("cgroupns");
+    bundle.cgroup_namespace = true;
+    let output = bundle.run("grep ' /sys/fs/cgroup' /proc/self/mountinfo").ok();
+    assert!(output.lines().all(|line| line.contains(" ro,nosuid,nodev,noexec,relatime")), "{output}");
+    assert!(output.lines().any(|line| line.contains("- cgroup")), "{output}");
+}

@@ -90,3 +90,42 @@ fn a_locked_flag_is_kept_and_can_not_be_cleared() {
     assert!(message.contains("locked in this user namespace"), "{message}");
     nix::mount::umount2(&data, nix::mount::MntFlags::MNT_DETACH).unwrap();
 }
+
+#[test]
+fn without_its_own_namespaces_the_container_sees_the_hosts_filesystems() {
+    if skip() {
+        return;
+    }
+    let mut bundle = bundle("hostns");
+    bundle.namespaces = nix::sched::CloneFlags::CLONE_NEWPID | nix::sched::CloneFlags::CLONE_NEWIPC;
+    let output = bundle.run("grep ' /sys ' /proc/self/mountinfo").ok();
+    assert!(output.contains(" /sys ro,nosuid,nodev,noexec,relatime - sysfs "), "{output}");
+}
+
+#[test]
+fn cgroup_mounts_work_in_user_and_cgroup_namespaces() {
+    if skip() {
+        return;
+    }
+    for own in [false, true] {
+        let mut bundle = bundle("usercgroup");
+        bundle.cgroup_namespace = own;
+        let output = bundle.run("grep ' /sys/fs/cgroup' /proc/self/mountinfo").ok();
+        assert!(output.lines().all(|line| line.contains(" ro,nosuid,nodev,noexec,relatime")), "{output}");
+    }
+}
+
+#[test]
+fn what_the_kernel_refuses_and_the_host_lacks_is_an_error() {
+    if skip() {
+        return;
+    }
+    let mut bundle = bundle("hostipc");
+    bundle.namespaces = nix::sched::CloneFlags::CLONE_NEWPID | nix::sched::CloneFlags::CLONE_NEWNET;
+    if std::path::Path::new("/dev/mqueue").exists() {
+        bundle.run("true").ok();
+    } else {
+        let message = bundle.run("true").refused();
+        assert!(message.contains("(/dev/mqueue): making filesystem mqueue") && message.contains("EPERM"), "{message}");
+    }
+}
