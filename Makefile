@@ -23,7 +23,8 @@ test: ## every test: lint, unit, conformance, podman, containerd, docker (as roo
 
 bench: build ## what a container's life costs, beside crun and runc (as root)
 	scripts/install-deps bench
-	RUSTFLAGS="$(STATIC)" $(CARGO) run --quiet --release --target $(TARGET) -p rtrun-bench -- --runtime $(RTRUN)
+	RUSTFLAGS="$(STATIC)" $(CARGO) build --quiet --release --target $(TARGET) -p rtrun-bench
+	target/$(TARGET)/release/rtrun-bench --runtime rtrun=$(RTRUN) --runtime crun --runtime runc
 
 build: deps ## one static binary: target/<triple>/release/rtrun
 	RUSTFLAGS="$(STATIC)" $(CARGO) build --quiet --release --target $(TARGET) -p rtrun

@@ -1,3 +1,0 @@
-//! Devices of the host that a container gets.
-
-pub mod net;
