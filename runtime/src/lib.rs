@@ -1,4 +1,8 @@
 //! rtrun: a low-level OCI container runtime for real-time Linux.
+pub mod device;
+pub mod rdt;
 pub mod rootfs;
+pub mod sched;
+pub mod security;
 pub mod spec;
 pub mod sys;

@@ -1,12 +1,11 @@
 use super::plan::Mount;
 use super::resolve::{self, Make};
-use super::{Error, Root, Rootfs, filesystem, tree};
+use super::{Error, Root, Rootfs, errno, filesystem, tree};
 use crate::sys::mount::MountAttr;
-use libc::MOUNT_ATTR_RDONLY;
 use nix::errno::Errno;
-use rustix::fs::{Mode, OFlags, ResolveFlags};
+use rustix::fs::Mode;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// What the container may see of the cgroup hierarchies.
 #[derive(Clone, Debug)]
@@ -57,23 +56,23 @@ impl Rootfs {
         mount.attach(tree.as_fd(), target.as_fd())
     }
 
-    /// The v1 layout: a tmpfs with a directory a hierarchy, and links from each controller of a joint one.
+    /// The v1 layout: a tmpfs with a directory a hierarchy, and links from each controller of a joint one. All get
+    /// their attributes at once, when the last directory is made.
     fn mount_hierarchies(&self, root: &Root, mount: &Mount, view: &CgroupView) -> Result<(), Error> {
         let (target, _) = self.target(root, mount, Make::Directory)?;
-        let attributes = mount.options.whole();
-        let top = filesystem::plain(mount, "tmpfs", "cgroup", &[("mode", "755")], attributes & !MOUNT_ATTR_RDONLY)?;
+        let top = filesystem::plain(mount, "tmpfs", "cgroup", &[("mode", "755")], 0)?;
         tree::attach(top.as_fd(), target.as_fd()).map_err(|errno| Error::Attach { subject: mount.subject(), errno })?;
         for hierarchy in &view.hierarchies {
-            let tree = instance(mount, hierarchy, view.in_namespace, attributes)?;
+            let tree = instance(mount, hierarchy, view.in_namespace, 0)?;
             let name = hierarchy.mountpoint.file_name().unwrap_or("unified".as_ref());
-            let failed = |errno: Errno| Error::Target { subject: mount.subject(), source: errno.into() };
-            let directory = make_directory(top.as_fd(), Path::new(name)).map_err(failed)?;
-            mount.attach(tree.as_fd(), directory.as_fd())?;
+            let failed = |errno| Error::Attach { subject: mount.subject(), errno };
+            rustix::fs::mkdirat(&top, name, Mode::from_raw_mode(0o755)).map_err(|error| failed(errno(error)))?;
+            // The name needs no resolving in a tmpfs that nobody else has seen.
+            tree::attach_at(tree.as_fd(), top.as_fd(), name.as_ref()).map_err(failed)?;
+            mount.propagate(tree.as_fd())?;
             link_controllers(top.as_fd(), name).map_err(failed)?;
         }
-        if attributes & MOUNT_ATTR_RDONLY != 0 {
-            mount.change(top.as_fd(), false, &MountAttr { set: MOUNT_ATTR_RDONLY, ..MountAttr::default() })?;
-        }
+        mount.change(top.as_fd(), true, &MountAttr { set: mount.options.whole(), ..MountAttr::default() })?;
         mount.propagate(top.as_fd())
     }
 }
@@ -95,14 +94,10 @@ fn instance(mount: &Mount, hierarchy: &CgroupMount, in_namespace: bool, attribut
         origin: host,
         errno,
     })?;
-    mount.change(tree.as_fd(), false, &MountAttr { set: attributes, ..MountAttr::default() })?;
+    if attributes != 0 {
+        mount.change(tree.as_fd(), false, &MountAttr { set: attributes, ..MountAttr::default() })?;
+    }
     Ok(tree)
-}
-
-/// In the tmpfs that was just mounted.
-fn make_directory(top: BorrowedFd, name: &Path) -> Result<OwnedFd, Errno> {
-    rustix::fs::mkdirat(top, name, Mode::from_raw_mode(0o755)).map_err(super::errno)?;
-    resolve::open(top, name, OFlags::PATH | OFlags::DIRECTORY, ResolveFlags::NO_SYMLINKS)
 }
 
 /// `cpu` and `cpuacct` lead to `cpu,cpuacct`.
@@ -111,7 +106,7 @@ fn link_controllers(top: BorrowedFd, name: &std::ffi::OsStr) -> Result<(), Errno
     for controller in text.split(',').filter(|controller| *controller != text) {
         match rustix::fs::symlinkat(name, top, controller) {
             Ok(()) | Err(rustix::io::Errno::EXIST) => {}
-            Err(error) => return Err(super::errno(error)),
+            Err(error) => return Err(errno(error)),
         }
     }
     Ok(())

@@ -39,9 +39,13 @@ impl Rootfs {
                 mount.attach(tree.as_fd(), target.as_fd())
             }
             // No new instance without the namespaces that own it: the host's is what the container may see.
-            Err(Refusal { errno: Errno::EPERM | Errno::EBUSY, .. }) if host_path(kind).is_some() => {
-                self.bind_host(mount, host_path(kind).unwrap_or("/proc"), target.as_fd())
-            }
+            Err(refusal) if matches!(refusal.errno, Errno::EPERM | Errno::EBUSY) => match host_clone(kind) {
+                Some(tree) => {
+                    mount.change_attributes(tree.as_fd())?;
+                    mount.attach(tree.as_fd(), target.as_fd())
+                }
+                None => Err(mount.refused(kind, &refusal)),
+            },
             Err(refusal) => self.mount_by_path(root, mount, kind, source, &extra, target.as_fd(), &refusal),
         }
     }
@@ -49,13 +53,6 @@ impl Rootfs {
     /// SELinux labels what the filesystem doesn't label itself.
     fn context_for(&self, kind: &str) -> Option<&str> {
         self.label.as_deref().filter(|_| !matches!(kind, "proc" | "sysfs" | "mqueue" | "cgroup" | "cgroup2"))
-    }
-
-    fn bind_host(&self, mount: &Mount, host: &str, target: BorrowedFd) -> Result<(), Error> {
-        let failed = |errno| Error::Source { subject: mount.subject(), origin: host.into(), errno };
-        let tree = tree::clone(Path::new(host), true, false).map_err(failed)?;
-        mount.change_attributes(tree.as_fd())?;
-        mount.attach(tree.as_fd(), target)
     }
 
     /// mount(2), on the descriptor's link in the host's procfs, for what fsconfig(2) refuses: values of 256 bytes and
@@ -127,14 +124,15 @@ fn inherited_mode(mount: &Mount, target: BorrowedFd) -> Result<Option<String>, E
     Ok(Some(format!("{:o}", stat.stx_mode & 0o7777)))
 }
 
-/// What the container sees where it can't have its own instance.
-fn host_path(kind: &str) -> Option<&'static str> {
-    match kind {
-        "proc" => Some("/proc"),
-        "sysfs" => Some("/sys"),
-        "mqueue" => Some("/dev/mqueue"),
-        _ => None,
-    }
+/// No new instance without the namespaces that own it: the host's is what the container may see.
+fn host_clone(kind: &str) -> Option<OwnedFd> {
+    let host = match kind {
+        "proc" => "/proc",
+        "sysfs" => "/sys",
+        "mqueue" => "/dev/mqueue",
+        _ => return None,
+    };
+    tree::clone(Path::new(host), true, false).ok()
 }
 
 fn attributes(mount: &Mount) -> u64 {

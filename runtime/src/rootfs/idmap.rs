@@ -15,20 +15,61 @@ use std::path::Path;
 pub(super) fn namespace(context: &Context, planned: &Mount, mount: &spec::Mount) -> Result<Option<OwnedFd>, Error> {
     let invalid = |reason: &str| Error::Invalid { subject: planned.subject(), reason: reason.to_owned() };
     let linux = &context.spec.linux;
-    let (uids, gids) = match (mount.uid_mappings.is_empty(), mount.gid_mappings.is_empty(), context.userns_fd) {
-        (true, true, _) if planned.options.idmap.is_none() => return Ok(None),
-        (true, true, Some(joined)) => {
-            let joined = joined.try_clone_to_owned();
-            return joined.map(Some).map_err(|_| failed(planned, "duplicating its descriptor")(Errno::EMFILE));
-        }
-        (true, true, None) => (&linux.uid_mappings, &linux.gid_mappings),
-        (false, false, _) => (&mount.uid_mappings, &mount.gid_mappings),
+    let given;
+    let (uids, gids) = match (mount.uid_mappings.is_empty(), mount.gid_mappings.is_empty()) {
+        (true, true) => match (&planned.options.mapping, context.userns_fd) {
+            _ if planned.options.idmap.is_none() => return Ok(None),
+            (Some(text), _) => {
+                given = parse(text, linux)
+                    .ok_or_else(|| invalid("idmap= is not uids=FROM-TO-SIZE#…;gids=FROM-TO-SIZE#…"))?;
+                (&given.0, &given.1)
+            }
+            (None, Some(joined)) => {
+                let joined = joined.try_clone_to_owned();
+                return joined.map(Some).map_err(|_| failed(planned, "duplicating its descriptor")(Errno::EMFILE));
+            }
+            (None, None) => (&linux.uid_mappings, &linux.gid_mappings),
+        },
+        (false, false) => (&mount.uid_mappings, &mount.gid_mappings),
         _ => return Err(invalid("an idmapped mount needs both uidMappings and gidMappings")),
     };
     if uids.is_empty() || gids.is_empty() {
         return Err(invalid("idmap without mappings takes those of the container's user namespace, which it hasn't"));
     }
     make_namespace(planned, &lines(uids), &lines(gids)).map(Some)
+}
+
+/// crun's `uids=0-1000-10#10-2000-5;gids=…`. An `@` before a triple means that its second number is one inside the
+/// container's user namespace.
+fn parse(text: &str, linux: &spec::Linux) -> Option<(Vec<IdMapping>, Vec<IdMapping>)> {
+    let (mut uids, mut gids) = (Vec::new(), Vec::new());
+    for part in text.split(';').filter(|part| !part.is_empty()) {
+        let (kind, triples) = part.split_once('=')?;
+        let (mappings, container) = match kind {
+            "uids" => (&mut uids, &linux.uid_mappings),
+            "gids" => (&mut gids, &linux.gid_mappings),
+            _ => return None,
+        };
+        for triple in triples.split('#') {
+            mappings.push(parse_triple(triple, container)?);
+        }
+    }
+    Some((uids, gids))
+}
+
+fn parse_triple(text: &str, container: &[IdMapping]) -> Option<IdMapping> {
+    let (relative, text) = text.strip_prefix('@').map_or((false, text), |text| (true, text));
+    let mut numbers = text.split('-').map(|number| number.parse::<u32>().ok());
+    let (container_id, host_id, size) = (numbers.next()??, numbers.next()??, numbers.next()??);
+    if numbers.next().is_some() {
+        return None;
+    }
+    if !relative {
+        return Some(IdMapping { container_id, host_id, size });
+    }
+    let inside = |map: &&IdMapping| host_id >= map.container_id && host_id - map.container_id < map.size;
+    let map = container.iter().find(inside)?;
+    Some(IdMapping { container_id, host_id: map.host_id + (host_id - map.container_id), size })
 }
 
 /// Gives the detached clone its mapping.
@@ -78,4 +119,20 @@ fn map_and_open(pid: i64, uids: &str, gids: &str) -> Result<OwnedFd, (&'static s
     std::fs::write(format!("/proc/{pid}/uid_map"), uids).map_err(told("writing uid_map"))?;
     std::fs::write(format!("/proc/{pid}/gid_map"), gids).map_err(told("writing gid_map"))?;
     File::open(format!("/proc/{pid}/ns/user")).map(OwnedFd::from).map_err(told("opening it"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cruns_mappings_are_read() {
+        let container = IdMapping { container_id: 0, host_id: 100_000, size: 65_536 };
+        let linux = spec::Linux { uid_mappings: vec![container], ..spec::Linux::default() };
+        let (uids, gids) = parse("uids=0-1-10#@10-5-10;gids=0-3-10", &linux).unwrap();
+        assert_eq!(lines(&uids), "0 1 10\n10 100005 10\n");
+        assert_eq!(lines(&gids), "0 3 10\n");
+        assert!(parse("uids=0-1", &linux).is_none());
+        assert!(parse("users=0-1-1", &linux).is_none());
+    }
 }

@@ -47,6 +47,8 @@ pub(super) struct Options {
     pub copy_up: bool,
     /// `Some(recursive)` for `idmap` and `ridmap`.
     pub idmap: Option<bool>,
+    /// Mappings of crun's `idmap=uids=…;gids=…`.
+    pub mapping: Option<String>,
     pub source_nofollow: bool,
     pub target_nofollow: bool,
     pub copy_symlink: bool,
@@ -122,7 +124,13 @@ impl Options {
             "src-nofollow" => self.source_nofollow = true,
             "dest-nofollow" => self.target_nofollow = true,
             "copy-symlink" => self.copy_symlink = true,
-            _ => self.add_generic(option),
+            _ => match option.split_once('=') {
+                Some((name @ ("idmap" | "ridmap"), mapping)) => {
+                    self.idmap = Some(name == "ridmap");
+                    self.mapping = Some(mapping.to_owned());
+                }
+                _ => self.add_generic(option),
+            },
         }
     }
 

@@ -191,6 +191,11 @@ fn plan_bind(
     if planned.options.remount {
         return Ok(Action::Remount);
     }
+    // Relabelling (z, Z), change of owners (U) and overlays (O) were the caller's work; it may leave their names.
+    if let Some((key, _)) = planned.options.data.iter().find(|(key, _)| !matches!(key.as_str(), "z" | "Z" | "U" | "O"))
+    {
+        return Err(planned.invalid(format!("{key:?} is no option of a bind mount")));
+    }
     let source = source.ok_or_else(|| planned.invalid("a bind mount needs a source"))?;
     let source = context.bundle.join(source);
     let recursive = planned.options.bind == Some(true);

@@ -97,20 +97,17 @@ fn refuse_procfs(target: BorrowedFd) -> Result<(), TargetError> {
 /// Whether an open file is of a procfs.
 pub(super) fn is_procfs(file: BorrowedFd) -> Result<bool, Errno> {
     let filesystem = rustix::fs::fstatfs(file).map_err(errno)?;
-    Ok(filesystem.f_type as i64 == libc::PROC_SUPER_MAGIC as i64)
+    Ok(filesystem.f_type == libc::PROC_SUPER_MAGIC)
 }
 
 /// Makes `path` below `root`, missing directories with mode 0755 and a missing file with 0644, and opens it as a mount
-/// target. Dangling links are followed inside the root: what they name is made.
+/// target. Dangling links are followed inside the root: what they name is made. Procfs lets nothing be made in it.
 pub(super) fn make(root: BorrowedFd, path: &Path, what: Make) -> Result<OwnedFd, TargetError> {
     let mut path = path.to_path_buf();
     for _ in 0..TRIES {
         let (parent, prefix, missing) = longest_existing(root, &path)?;
         match make_below(parent, &missing, what)? {
-            Made::Target(target) => {
-                refuse_procfs(target.as_fd())?;
-                return Ok(target);
-            }
+            Made::Target(target) => return Ok(target),
             Made::Link { depth, target } => {
                 let start: PathBuf = if target.has_root() { PathBuf::new() } else { prefix };
                 let before = if target.has_root() { &[][..] } else { &missing[..depth] };

@@ -28,6 +28,11 @@ pub(super) fn attach(tree: BorrowedFd, target: BorrowedFd) -> Result<(), Errno> 
     rustix::mount::move_mount(tree, c"", target, c"", flags).map_err(errno)
 }
 
+/// Attaches a detached mount on an entry of a directory that nobody else can change; a link is not followed.
+pub(super) fn attach_at(tree: BorrowedFd, directory: BorrowedFd, name: &Path) -> Result<(), Errno> {
+    rustix::mount::move_mount(tree, c"", directory, name, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH).map_err(errno)
+}
+
 /// Type, mode and device numbers of an open file.
 pub(super) fn stat(file: BorrowedFd) -> Result<Statx, Errno> {
     rustix::fs::statx(file, c"", AtFlags::EMPTY_PATH, StatxFlags::BASIC_STATS).map_err(errno)

@@ -3,14 +3,20 @@
 //! The types are our own because callers write configurations that stricter libraries refuse: `null` lists (Go's
 //! `encoding/json`), capability and rlimit names newer than the library, scheduler flags spelled as in the kernel.
 
+mod default;
+mod features;
 mod hooks;
 mod linux;
 mod load;
 mod mount;
+pub mod names;
 mod process;
 mod resources;
 mod seccomp;
+pub mod validate;
 
+pub use default::{default, rootless};
+pub use features::{Features, features};
 pub use hooks::{Hook, Hooks};
 pub use linux::{
     Device, DeviceType, IdMapping, IntelRdt, Linux, MemoryPolicy, MemoryPolicyMode, Namespace, NamespaceType,

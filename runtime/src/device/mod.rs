@@ -1,0 +1,3 @@
+//! Devices of the host that a container gets.
+
+pub mod net;
