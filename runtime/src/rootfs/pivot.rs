@@ -8,7 +8,7 @@ use nix::mount::{MntFlags, MsFlags};
 use nix::sys::stat::{Mode, umask};
 use rustix::fs::{CWD, OFlags};
 use std::os::fd::{AsFd, OwnedFd};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 impl Rootfs {
     /// Cuts the mount namespace's propagation to the host, or keeps what `linux.rootfsPropagation` asks for, and
@@ -53,9 +53,14 @@ impl Rootfs {
         if kind == MS_SHARED { self.make_parent_private() } else { Ok(()) }
     }
 
+    /// The root's path without links, as the kernel's mount table has it.
+    fn real_path(&self) -> PathBuf {
+        self.path.canonicalize().unwrap_or_else(|_| self.path.clone())
+    }
+
     /// The nearest mount point at or above the root: mount(2) answers EINVAL on what is none.
     fn make_parent_private(&self) -> Result<(), Error> {
-        for path in self.path.ancestors() {
+        for path in self.real_path().ancestors() {
             match change(path, MS_PRIVATE) {
                 Err(Errno::EINVAL) => {}
                 Err(errno) => return Err(Error::SetPropagation { path: path.to_path_buf(), errno }),
@@ -103,7 +108,8 @@ impl Rootfs {
     fn hide_host(&self) -> Result<(), Errno> {
         let table = std::fs::read_to_string("/proc/self/mountinfo")
             .map_err(|error| Errno::from_raw(error.raw_os_error().unwrap_or_default()))?;
-        let whole = table.lines().filter_map(procfs_or_sysfs).filter(|path| !path.starts_with(&self.path));
+        let root = self.real_path();
+        let whole = table.lines().filter_map(procfs_or_sysfs).filter(|path| !path.starts_with(&root));
         let mut paths = whole.collect::<Vec<_>>();
         paths.reverse();
         for path in paths {

@@ -58,7 +58,7 @@ impl Rootfs {
     pub fn plan(context: &Context) -> Result<Rootfs, Error> {
         let spec = context.spec;
         let root = spec.root.as_ref().ok_or(Error::NoRoot)?;
-        let path = canonical(&context.bundle.join(&root.path))?;
+        let path = existing_directory(context.bundle.join(&root.path))?;
         let propagation = spec.linux.rootfs_propagation.as_deref().map_or(Ok(None), propagation)?;
         let mount_namespace = spec.linux.namespaces.iter().any(|namespace| namespace.kind == NamespaceType::Mount);
         if !mount_namespace {
@@ -90,11 +90,12 @@ impl Rootfs {
     }
 }
 
-fn canonical(path: &Path) -> Result<PathBuf, Error> {
-    let failed = |errno| Error::Root { path: path.to_path_buf(), errno };
-    let real =
-        path.canonicalize().map_err(|error| failed(Errno::from_raw(error.raw_os_error().unwrap_or_default())))?;
-    if real.is_dir() { Ok(real) } else { Err(failed(Errno::ENOTDIR)) }
+fn existing_directory(path: PathBuf) -> Result<PathBuf, Error> {
+    match nix::sys::stat::stat(&path) {
+        Ok(stat) if stat.st_mode & libc::S_IFMT == libc::S_IFDIR => Ok(path),
+        Ok(_) => Err(Error::Root { path, errno: Errno::ENOTDIR }),
+        Err(errno) => Err(Error::Root { path, errno }),
+    }
 }
 
 fn propagation(value: &str) -> Result<Option<(u64, bool)>, Error> {

@@ -203,7 +203,7 @@ impl Bundle {
 
 /// Where mounts of this process' namespace are.
 pub fn mount_points() -> Vec<PathBuf> {
-    let table = fs::read_to_string("/proc/self/mountinfo").unwrap();
+    let table = fs::read_to_string("/proc/thread-self/mountinfo").unwrap();
     table.lines().filter_map(|line| line.split(' ').nth(4).map(PathBuf::from)).collect()
 }
 

@@ -1,4 +1,5 @@
-use crate::harness::{Bundle, skip};
+use crate::harness::{Bundle, mount_points, skip};
+use nix::mount::MsFlags;
 use serde_json::json;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
@@ -353,4 +354,38 @@ fn cgroup_hierarchies_are_mounted_anew_in_a_cgroup_namespace() {
     let output = bundle.run("grep ' /sys/fs/cgroup' /proc/self/mountinfo").ok();
     assert!(output.lines().all(|line| line.contains(" ro,nosuid,nodev,noexec,relatime")), "{output}");
     assert!(output.lines().any(|line| line.contains("- cgroup")), "{output}");
+}
+
+#[test]
+fn shared_propagation_reaches_the_host_from_volumes_only() {
+    if skip() {
+        return;
+    }
+    let mut bundle = Bundle::new("rshared");
+    let volume = bundle.path.join("volume");
+    fs::create_dir(&volume).unwrap();
+    // The host of this test is its thread's own mount namespace, all shared.
+    nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNS).unwrap();
+    let change = |flags| nix::mount::mount(None::<&str>, "/", None::<&str>, flags, None::<&str>).unwrap();
+    change(MsFlags::MS_REC | MsFlags::MS_PRIVATE);
+    change(MsFlags::MS_REC | MsFlags::MS_SHARED);
+    // A mount of its own: that which holds the root is made private in the container.
+    let mount = |path: &std::path::Path| {
+        nix::mount::mount(Some("t"), path, Some("tmpfs"), MsFlags::empty(), None::<&str>).unwrap()
+    };
+    mount(&volume);
+    fs::create_dir(volume.join("sub")).unwrap();
+    bundle.spec["linux"]["rootfsPropagation"] = json!("rshared");
+    bundle.mount(json!({"destination": "/volume", "source": volume, "options": ["rbind", "rshared"]}));
+    bundle.mount(json!({"destination": "/tmp", "type": "tmpfs", "source": "t"}));
+    let before = mount_points();
+    let outcome = bundle.run_with("ls -d /volume/sub", |_, _| {
+        mount(&bundle.root("volume/sub"));
+    });
+    outcome.ok();
+    let after = mount_points();
+    let new = after.iter().filter(|path| !before.contains(path)).collect::<Vec<_>>();
+    assert_eq!(new, [&volume.join("sub")], "{after:?}");
+    assert!(before.iter().all(|path| after.contains(path)), "the host lost mounts: {before:?} {after:?}");
+    nix::mount::umount2(&volume, nix::mount::MntFlags::MNT_DETACH).unwrap();
 }
