@@ -91,7 +91,8 @@ eventually() {
 # in_terminal COMMAND: what a shell command prints on a terminal of its own, without carriage returns; its input stays open, as
 # an end of file at once would end the session before the command has answered
 in_terminal() {
-    script -qec "$1" /dev/null < <(sleep 5) | tr -d '\r'
+    [ -p "$work/never" ] || mkfifo "$work/never"
+    script -qec "$1" /dev/null <>"$work/never" | tr -d '\r'
 }
 
 # cgroup_value PID CONTROLLER FILE-ON-V1 FILE-ON-V2: a value of the process's cgroup

@@ -16,9 +16,10 @@ for file in /etc/subuid /etc/subgid; do
     mount --bind "$work/subids" $file
 done
 
+# The limits are those that this process has: without CAP_SYS_RESOURCE podman's own defaults can't be set.
 cat >"$work/containers.conf" <<CONF
 [containers]
-default_ulimits = ["nofile=1024:4096", "nproc=4096:4096"]
+default_ulimits = ["nofile=$(ulimit -Sn):$(ulimit -Hn)", "nproc=$(ulimit -Su):$(ulimit -Hu)"]
 log_driver = "k8s-file"
 [network]
 network_backend = "netavark"
