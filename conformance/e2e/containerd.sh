@@ -68,6 +68,7 @@ after_each() {
         ctr task delete --force "$task"
     done
     for container in $(ctr container ls -q); do ctr container rm "$container"; done
+    for container in $(ctr snapshot ls | awk 'NR > 1 && $1 !~ /^sha256/ { print $1 }'); do ctr snapshot rm "$container"; done
 }
 end_suite() {
     after_each >/dev/null 2>&1

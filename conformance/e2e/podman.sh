@@ -19,7 +19,7 @@ done
 # The limits are those that this process has: without CAP_SYS_RESOURCE podman's own defaults can't be set.
 cat >"$work/containers.conf" <<CONF
 [containers]
-default_ulimits = ["nofile=$(ulimit -Sn):$(ulimit -Hn)", "nproc=$(ulimit -Su):$(ulimit -Hu)"]
+default_ulimits = ["nofile=$(ulimit -Sn):$(ulimit -Hn)", "nproc=4096:4096"]
 log_driver = "k8s-file"
 [network]
 network_backend = "netavark"
