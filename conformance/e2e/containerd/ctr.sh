@@ -70,7 +70,7 @@ test_pause_and_resume() {
 }
 
 test_ps_and_metrics() {
-    background a --memory-limit 67108864 2>/dev/null || background a
+    background --memory-limit 67108864 a
     contains ps "$(pid_of a)" "$(ctr task ps a)"
     contains metrics pids "$(ctr task metrics a)"
     contains metrics memory "$(ctr task metrics a)"
@@ -89,7 +89,6 @@ test_security_flags() {
     exits 1 run --rm --read-only a touch /file 2>/dev/null
     equal "no capability" 0000000000000000 "$(run --rm $(dropped) a sed -n 's/^CapEff:\t//p' /proc/self/status)"
     equal seccomp 2 "$(run --rm --seccomp=true a sed -n 's/^Seccomp:\t//p' /proc/self/status)"
-    equal hostname box "$(run --rm --hostname=box a hostname)"
     run --rm --privileged a sh -c 'mount -t tmpfs tmpfs /tmp'
 }
 
