@@ -57,7 +57,7 @@ printf '#!/bin/sh\nsleep 1000' >"$work/rootfs/bin/not-executable"
 chmod 755 "$work/rootfs/bin/pause"
 mkdir -p "$work/home"
 tar -C "$work/rootfs" -cf "$work/image.tar" .
-podman import --change 'CMD ["/bin/pause"]' "$work/image.tar" $image >"$work/output" 2>&1 \
+podman import --change 'ENV PATH=/bin' --change 'CMD ["/bin/pause"]' "$work/image.tar" $image >"$work/output" 2>&1 \
     || skip_all "podman can't import an image: $(tail -n 1 "$work/output")"
 
 # run ARGUMENTS…: podman run --rm of a container without a network of its own, which makes it quicker

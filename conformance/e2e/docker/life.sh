@@ -3,11 +3,11 @@
 
 test_run_prints_and_uses_this_runtime() {
     equal output hello "$(run $image echo hello)"
-    background a
-    equal runtime "$runtime_name-e2e" "$(docker inspect --format '{{.HostConfig.Runtime}}' a)"
-    equal "pid in the runtime's state" "$(pid_of a)" \
-        "$("$RUNTIME" --root "/run/docker/runtime-$runtime_name-e2e/moby" state "$(docker inspect --format '{{.Id}}' a)" 2>/dev/null | jq .pid \
-            || "$RUNTIME" --root /run/docker/runtime-runc/moby state "$(docker inspect --format '{{.Id}}' a)" | jq .pid)"
+    background one
+    equal runtime "$runtime_name-e2e" "$(docker inspect --format '{{.HostConfig.Runtime}}' one)"
+    equal "pid in the runtime's state" "$(pid_of one)" \
+        "$("$RUNTIME" --root "/run/docker/runtime-$runtime_name-e2e/moby" state "$(docker inspect --format '{{.Id}}' one)" 2>/dev/null | jq .pid \
+            || "$RUNTIME" --root /run/docker/runtime-runc/moby state "$(docker inspect --format '{{.Id}}' one)" | jq .pid)"
 }
 
 test_exit_codes() {
@@ -25,50 +25,50 @@ test_standard_input_and_terminal() {
 }
 
 test_exec() {
-    background a
-    equal output hi "$(docker exec a echo hi)"
-    equal user "1000 /tmp" "$(docker exec --user user --workdir /tmp a sh -c 'echo $(id -u) $(pwd)')"
-    exits 5 docker exec a sh -c 'exit 5'
-    exits 127 docker exec a no-such-program 2>/dev/null
-    contains tty /dev/pts/ "$(in_terminal "docker exec -it a tty")"
+    background one
+    equal output hi "$(docker exec one echo hi)"
+    equal user "1000 /tmp" "$(docker exec --user user --workdir /tmp one sh -c 'echo $(id -u) $(pwd)')"
+    exits 5 docker exec one sh -c 'exit 5'
+    exits 127 docker exec one no-such-program 2>/dev/null
+    contains tty /dev/pts/ "$(in_terminal "docker exec -it one tty")"
 }
 
 test_stop_and_kill() {
-    background a
-    docker stop --time 10 a >/dev/null
-    equal "exit code" 0 "$(docker inspect --format '{{.State.ExitCode}}' a)"
-    background b
-    docker kill b >/dev/null
-    equal "exit code" 137 "$(docker wait b)"
+    background one
+    docker stop --time 10 one >/dev/null
+    equal "exit code" 0 "$(docker inspect --format '{{.State.ExitCode}}' one)"
+    background two
+    docker kill two >/dev/null
+    equal "exit code" 137 "$(docker wait two)"
 }
 
 test_logs_and_top() {
     docker run --detach --network none --name a $image sh -c 'echo one; echo two >&2; exec pause' >/dev/null
-    logged() { [ "$(docker logs a 2>&1 | sort | xargs)" = "one two" ]; }
+    logged() { [ "$(docker logs one 2>&1 | sort | xargs)" = "one two" ]; }
     eventually 5 logged
-    contains top pause "$(docker top a)"
+    contains top pause "$(docker top one)"
 }
 
 test_pause_and_unpause() {
-    background a
-    docker pause a >/dev/null
-    equal status paused "$(status_of a)"
-    docker unpause a >/dev/null
-    equal status running "$(status_of a)"
-    equal output hi "$(docker exec a echo hi)"
+    background one
+    docker pause one >/dev/null
+    equal status paused "$(status_of one)"
+    docker unpause one >/dev/null
+    equal status running "$(status_of one)"
+    equal output hi "$(docker exec one echo hi)"
 }
 
 test_stats() {
-    background a --memory 64m
-    contains stats "64MiB" "$(docker stats --no-stream --format '{{.MemUsage}}' a)"
+    background one --memory 64m
+    contains stats "64MiB" "$(docker stats --no-stream --format '{{.MemUsage}}' one)"
 }
 
 test_limits_and_update() {
-    background a --memory 64m --pids-limit 33 --cpu-shares 512
-    equal memory 67108864 "$(cgroup_value "$(pid_of a)" memory memory.limit_in_bytes memory.max)"
-    equal pids 33 "$(cgroup_value "$(pid_of a)" pids pids.max pids.max)"
-    docker update --memory 96m --memory-swap 96m a >/dev/null
-    equal "updated memory" 100663296 "$(cgroup_value "$(pid_of a)" memory memory.limit_in_bytes memory.max)"
+    background one --memory 64m --pids-limit 33 --cpu-shares 512
+    equal memory 67108864 "$(cgroup_value "$(pid_of one)" memory memory.limit_in_bytes memory.max)"
+    equal pids 33 "$(cgroup_value "$(pid_of one)" pids pids.max pids.max)"
+    docker update --memory 96m --memory-swap 96m one >/dev/null
+    equal "updated memory" 100663296 "$(cgroup_value "$(pid_of one)" memory memory.limit_in_bytes memory.max)"
 }
 
 test_security() {
@@ -77,6 +77,10 @@ test_security() {
     equal unconfined 0 "$(run --security-opt seccomp=unconfined $image sed -n 's/^Seccomp:\t//p' /proc/self/status)"
     equal "no capability" 0000000000000000 "$(run --cap-drop ALL $image sed -n 's/^CapEff:\t//p' /proc/self/status)"
     exits 1 run --read-only $image touch /file 2>/dev/null
+}
+
+test_privileged() {
+    (((0x$(status_field self CapEff) >> 24) & 1)) || skip "this machine has no CAP_SYS_RESOURCE to give, which docker asks for"
     run --privileged $image mount -t tmpfs tmpfs /tmp
 }
 
