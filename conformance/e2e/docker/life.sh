@@ -29,7 +29,7 @@ test_exec() {
     equal output hi "$(docker exec one echo hi)"
     equal user "1000 /tmp" "$(docker exec --user user --workdir /tmp one sh -c 'echo $(id -u) $(pwd)')"
     exits 5 docker exec one sh -c 'exit 5'
-    exits 127 docker exec one no-such-program 2>/dev/null
+    contains message "executable file not found" "$(docker exec one no-such-program 2>&1 || true)"
     contains tty /dev/pts/ "$(in_terminal "docker exec -it one tty")"
 }
 
@@ -43,7 +43,7 @@ test_stop_and_kill() {
 }
 
 test_logs_and_top() {
-    docker run --detach --network none --name a $image sh -c 'echo one; echo two >&2; exec pause' >/dev/null
+    docker run --detach --network none --name one $image sh -c 'echo one; echo two >&2; exec pause' >/dev/null
     logged() { [ "$(docker logs one 2>&1 | sort | xargs)" = "one two" ]; }
     eventually 5 logged
     contains top pause "$(docker top one)"
@@ -60,6 +60,7 @@ test_pause_and_unpause() {
 
 test_stats() {
     background one --memory 64m
+    docker stats --no-stream --format '{{json .}}' one | tee /dev/stderr
     contains stats "64MiB" "$(docker stats --no-stream --format '{{.MemUsage}}' one)"
 }
 
