@@ -58,10 +58,13 @@ test_pause_and_unpause() {
     equal output hi "$(docker exec one echo hi)"
 }
 
+# the probe is docker's own runc: where that has no figures either, they are docker's to find
 test_stats() {
+    docker run --runtime runc --detach --network none --name probe --memory 64m $image pause >/dev/null
+    memory_of() { docker stats --no-stream --format '{{.MemUsage}}' "$1"; }
+    [[ $(memory_of probe) == *64MiB* ]] || skip "docker has no figures of a container of its own runc either: $(memory_of probe)"
     background one --memory 64m
-    docker stats --no-stream --format '{{json .}}' one | tee /dev/stderr
-    contains stats "64MiB" "$(docker stats --no-stream --format '{{.MemUsage}}' one)"
+    contains stats 64MiB "$(memory_of one)"
 }
 
 test_limits_and_update() {
