@@ -1,4 +1,5 @@
 //! rtrun: a low-level OCI container runtime for real-time Linux.
+pub mod cgroup;
 pub mod device;
 pub mod rdt;
 pub mod rootfs;
