@@ -22,7 +22,8 @@ pub fn run(options: &Options) -> std::result::Result<ExitCode, String> {
     if selected.is_empty() {
         return Err(format!("no case matches {:?}", options.filter.as_deref().unwrap_or_default()));
     }
-    let runtimes: Vec<PathBuf> = options.runtimes.iter().map(|path| find(path)).collect::<std::result::Result<_, _>>()?;
+    let runtimes: Vec<PathBuf> =
+        options.runtimes.iter().map(|path| find(path)).collect::<std::result::Result<_, _>>()?;
     let _hugetlb = if options.hugetlb_v1 { Some(HugetlbV1::mount()?) } else { None };
     let run = Run::prepare(options)?;
     let report = run.all(&selected, &runtimes);
@@ -60,11 +61,12 @@ impl Run<'_> {
         let rows = Mutex::new(Vec::new());
         let work = || {
             while let Some(index) = next.lock().map_or(None, |mut next| next.next()) {
-                let cell = |(column, runtime): (usize, &PathBuf)| {
-                    match column.checked_sub(1).and_then(|peer| unusable[peer].clone()) {
-                        Some(reason) => Cell { result: Result::Skip(reason), time: Duration::ZERO },
-                        None => self.cell(&selected[index], runtime, &format!("rtc-{index}-{column}")),
-                    }
+                let cell = |(column, runtime): (usize, &PathBuf)| match column
+                    .checked_sub(1)
+                    .and_then(|peer| unusable[peer].clone())
+                {
+                    Some(reason) => Cell { result: Result::Skip(reason), time: Duration::ZERO },
+                    None => self.cell(&selected[index], runtime, &format!("rtc-{index}-{column}")),
                 };
                 let row = Row { case: selected[index], cells: runtimes.iter().enumerate().map(cell).collect() };
                 report::progress(&row);
@@ -130,8 +132,9 @@ impl Run<'_> {
             }
             pause(start.elapsed());
         }
-        verdict(&fs::read_to_string(&out).unwrap_or_default())
-            .unwrap_or_else(|| Result::Fail(format!("the suite broke: {}", fs::read_to_string(&err).unwrap_or_default())))
+        verdict(&fs::read_to_string(&out).unwrap_or_default()).unwrap_or_else(|| {
+            Result::Fail(format!("the suite broke: {}", fs::read_to_string(&err).unwrap_or_default()))
+        })
     }
 
     /// With `--keep`, a copy of the folder of a case that failed.

@@ -33,16 +33,12 @@ pub const CASES: &[Case] = &[
         c.remove("/process/capabilities");
         same("CapEff", mask(c, "CapEff")?, capability_mask(&[]))
     }),
-    case("without-sys-admin-no-mount", |c| {
-        c.sh_is("mount -t tmpfs x /tmp 2>/dev/null; echo $?", "1")
-    }),
+    case("without-sys-admin-no-mount", |c| c.sh_is("mount -t tmpfs x /tmp 2>/dev/null; echo $?", "1")),
     case("with-sys-admin-mount", |c| {
         c.capabilities(&["CAP_SYS_ADMIN"]);
         c.sh_is("mount -t tmpfs x /tmp && echo yes", "yes")
     }),
-    case("without-chown-no-chown", |c| {
-        c.sh_is("touch /dev/shm/f; chown 5 /dev/shm/f 2>/dev/null; echo $?", "1")
-    }),
+    case("without-chown-no-chown", |c| c.sh_is("touch /dev/shm/f; chown 5 /dev/shm/f 2>/dev/null; echo $?", "1")),
     case("unknown-name-does-not-stop-a-container", |c| {
         sets(c, &["bounding", "effective", "permitted"], &["CAP_NET_RAW", "CAP_OF_TOMORROW"]);
         same("CapEff", mask(c, "CapEff")?, capability_mask(&[13]))

@@ -18,19 +18,20 @@ pub const CASES: &[Case] = &[
     case("version-short-flag", |c| Call::new(&c.runtime, ["-v"]).output(&c.out())?.succeeded().map(drop))
         .note("crun takes -v as nothing"),
     case("help", |c| Call::new(&c.runtime, ["--help"]).output(&c.out())?.succeeded().map(drop)),
-    case("unknown-command-is-refused", |c| {
-        must(c.rt(&["nonsense"])?.code != 0, "an unknown command succeeded")
-    }),
+    case("unknown-command-is-refused", |c| must(c.rt(&["nonsense"])?.code != 0, "an unknown command succeeded")),
     case("unknown-flag-is-refused", |c| must(c.rt(&["list", "--nonsense"])?.code != 0, "an unknown flag succeeded")),
     case("missing-id-is-refused", |c| must(c.rt(&["state"])?.code != 0, "state without an id succeeded")),
     case("log-json-shape", |c| {
         let text = failing_log(c, "json")?;
-        let last: Value = serde_json::from_str(text.lines().last().unwrap_or_default()).or_fail("log line is no JSON")?;
+        let last: Value =
+            serde_json::from_str(text.lines().last().unwrap_or_default()).or_fail("log line is no JSON")?;
         same("level", &last["level"], "error")?;
         must(last["msg"].as_str().is_some_and(|msg| !msg.is_empty()), "no msg")?;
         must(last["time"].as_str().is_some_and(|time| time.contains('T')), "time is no RFC 3339 time")
     }),
-    case("log-text-has-the-message", |c| mentions("log", &failing_log(c, "text")?, &["does not exist", "no such file"])),
+    case("log-text-has-the-message", |c| {
+        mentions("log", &failing_log(c, "text")?, &["does not exist", "no such file"])
+    }),
     case("log-is-appended-to", |c| {
         fs::write(c.dir.join("log"), "{\"level\":\"info\",\"msg\":\"mine\",\"time\":\"\"}\n").or_fail("write log")?;
         let text = failing_log(c, "json")?;
@@ -121,7 +122,8 @@ pub const CASES: &[Case] = &[
     case("preserve-fds-exec", |c| {
         c.up()?;
         let fds = handed(c)?;
-        let call = c.call(["exec", "--preserve-fds", "1", &c.id, "sh", "-c", "cat <&3; ls /proc/self/fd | wc -l"]).fds(fds);
+        let call =
+            c.call(["exec", "--preserve-fds", "1", &c.id, "sh", "-c", "cat <&3; ls /proc/self/fd | wc -l"]).fds(fds);
         same("stdout", call.output(&c.out())?.succeeded()?.stdout.trim(), "handed5")
     }),
     case("descriptors-are-not-handed-over-unasked", |c| {

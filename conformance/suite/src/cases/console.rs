@@ -49,9 +49,12 @@ pub const CASES: &[Case] = &[
         let path = c.dir.join("exec.sock");
         let listener = socket::listen(&path)?;
         let path = path.display().to_string();
-        let file = c.file("process.json", &json!({"terminal": true, "args": ["sh", "-c", "tty; stty size; sleep 0.2"],
+        let file = c.file(
+            "process.json",
+            &json!({"terminal": true, "args": ["sh", "-c", "tty; stty size; sleep 0.2"],
             "env": ["PATH=/bin"], "cwd": "/", "user": {"uid": 0, "gid": 0}, "consoleSize": {"height": 20, "width": 40}})
-            .to_string())?;
+            .to_string(),
+        )?;
         let file = file.display().to_string();
         c.rt(&["exec", "--detach", "--process", &file, "--console-socket", &path, &c.id])?.succeeded()?;
         let mut pty = master(&listener)?;

@@ -8,22 +8,34 @@ use crate::harness::{Case, Container, Verdict, case};
 /// See the file's head.
 pub const CASES: &[Case] = &[
     case("default-nodes", |c| {
-        c.sh_is("cd /dev; for n in null zero full random urandom tty; do stat -c '%F %t:%T %a' $n; done | sort -u | wc -l; \
-            stat -c %t:%T null zero full random urandom tty", "6\n1:3\n1:5\n1:7\n1:8\n1:9\n5:0")
+        c.sh_is(
+            "cd /dev; for n in null zero full random urandom tty; do stat -c '%F %t:%T %a' $n; done | sort -u | wc -l; \
+            stat -c %t:%T null zero full random urandom tty",
+            "6\n1:3\n1:5\n1:7\n1:8\n1:9\n5:0",
+        )
     }),
     case("default-nodes-work", |c| {
-        c.sh_is("echo x > /dev/null; head -c 3 /dev/zero | wc -c; head -c 3 /dev/urandom | wc -c; \
-            echo x 2>/dev/null > /dev/full || echo full", "3\n3\nfull")
+        c.sh_is(
+            "echo x > /dev/null; head -c 3 /dev/zero | wc -c; head -c 3 /dev/urandom | wc -c; \
+            echo x 2>/dev/null > /dev/full || echo full",
+            "3\n3\nfull",
+        )
     }),
     case("default-modes", |c| c.sh_is("stat -c %a /dev/null /dev/zero /dev/tty | sort -u", "666")),
     case("links", |c| {
-        c.sh_is("readlink /dev/fd /dev/stdin /dev/stdout /dev/stderr",
-            "/proc/self/fd\n/proc/self/fd/0\n/proc/self/fd/1\n/proc/self/fd/2")
+        c.sh_is(
+            "readlink /dev/fd /dev/stdin /dev/stdout /dev/stderr",
+            "/proc/self/fd\n/proc/self/fd/0\n/proc/self/fd/1\n/proc/self/fd/2",
+        )
     }),
-    case("ptmx-is-of-the-own-devpts", |c| c.sh_is("readlink /dev/ptmx", "pts/ptmx")).note("a link, as all peers make it"),
+    case("ptmx-is-of-the-own-devpts", |c| c.sh_is("readlink /dev/ptmx", "pts/ptmx"))
+        .note("a link, as all peers make it"),
     case("core-link", |c| c.sh_is("readlink /dev/core", "/proc/kcore")),
     case("added-character-node", |c| {
-        node(c, json!({"path": "/dev/mine", "type": "c", "major": 1, "minor": 3, "fileMode": 0o640, "uid": 7, "gid": 8}));
+        node(
+            c,
+            json!({"path": "/dev/mine", "type": "c", "major": 1, "minor": 3, "fileMode": 0o640, "uid": 7, "gid": 8}),
+        );
         c.sh_is("stat -c '%F %t:%T %a %u:%g' /dev/mine", "character special file 1:3 640 7:8")
     }),
     case("added-block-node", |c| {

@@ -22,20 +22,18 @@ pub const CASES: &[Case] = &[
         c.write_raw_config("[]")?;
         c.written_refused().map(drop)
     }),
-    case("missing-config", |c| {
-        mentions("message", &c.written_refused()?, &["config.json"])
-    }),
-    case("wrong-type-names-the-field", |c| refused(c, "/process/args", json!("sh"), &["process.args", "args"])).note(NAMES),
+    case("missing-config", |c| mentions("message", &c.written_refused()?, &["config.json"])),
+    case("wrong-type-names-the-field", |c| refused(c, "/process/args", json!("sh"), &["process.args", "args"]))
+        .note(NAMES),
     case("wrong-type-deep", |c| {
         refused(c, "/linux/resources/memory/limit", json!("much"), &["linux.resources.memory.limit", "memory.limit"])
     })
     .note(NAMES),
     case("wrong-type-in-a-list", |c| refused(c, "/mounts/1/options", json!("ro"), &["mounts[1].options", "mounts[1]"]))
         .note(NAMES),
-    case("wrong-type-user-id", |c| refused(c, "/process/user/uid", json!(-1), &["process.user.uid", "uid"])).note(NAMES),
-    case("missing-rootfs", |c| {
-        refused(c, "/root/path", json!("no-such-rootfs"), &["no-such-rootfs"])
-    }),
+    case("wrong-type-user-id", |c| refused(c, "/process/user/uid", json!(-1), &["process.user.uid", "uid"]))
+        .note(NAMES),
+    case("missing-rootfs", |c| refused(c, "/root/path", json!("no-such-rootfs"), &["no-such-rootfs"])),
     case("rootfs-that-is-a-file", |c| refused(c, "/root/path", json!("config.json"), &[])),
     case("empty-rootfs-path", |c| refused(c, "/root/path", json!(""), &[])),
     case("no-root-object", |c| {
@@ -91,13 +89,9 @@ pub const CASES: &[Case] = &[
     })
     .note("runc 1.1 mounts it at the root"),
     case("unknown-sysctl", |c| refused(c, "/linux/sysctl", json!({"net.ipv4.no_such_thing": "1"}), &["no_such_thing"])),
-    case("sysctl-that-climbs", |c| {
-        refused(c, "/linux/sysctl", json!({"net.ipv4/../../kernel.hostname": "x"}), &[])
-    }),
-    case("unknown-personality", |c| {
-        refused(c, "/linux/personality", json!({"domain": "LINUX99"}), &[])
-    })
-    .note("newer than Debian's runc"),
+    case("sysctl-that-climbs", |c| refused(c, "/linux/sysctl", json!({"net.ipv4/../../kernel.hostname": "x"}), &[])),
+    case("unknown-personality", |c| refused(c, "/linux/personality", json!({"domain": "LINUX99"}), &[]))
+        .note("newer than Debian's runc"),
     case("hostname-without-uts-namespace", |c| {
         c.no_namespace("uts");
         c.create_refused().map(drop)

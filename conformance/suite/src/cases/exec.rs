@@ -46,30 +46,53 @@ pub const CASES: &[Case] = &[
         same("CapBnd", field_of(&status, "CapBnd"), Some(capability_mask(&[5, 10, 29])))
     }),
     case("process-file", |c| {
-        process(c, json!({"args": ["sh", "-c", "echo $X; pwd; id -u; id -g"], "env": ["X=y", "PATH=/bin"],
-            "cwd": "/tmp", "user": {"uid": 5, "gid": 6}}), "y\n/tmp\n5\n6")
+        process(
+            c,
+            json!({"args": ["sh", "-c", "echo $X; pwd; id -u; id -g"], "env": ["X=y", "PATH=/bin"],
+            "cwd": "/tmp", "user": {"uid": 5, "gid": 6}}),
+            "y\n/tmp\n5\n6",
+        )
     }),
     case("process-file-capabilities", |c| {
         let set = json!(["CAP_NET_RAW"]);
-        process(c, json!({"args": ["grep", "-E", "Cap(Eff|Bnd)", "/proc/self/status"], "env": ["PATH=/bin"], "cwd": "/",
+        process(
+            c,
+            json!({"args": ["grep", "-E", "Cap(Eff|Bnd)", "/proc/self/status"], "env": ["PATH=/bin"], "cwd": "/",
             "user": {"uid": 0, "gid": 0}, "capabilities": {"bounding": set, "effective": set, "permitted": set}}),
-            "CapEff:\t0000000000002000\nCapBnd:\t0000000000002000")
+            "CapEff:\t0000000000002000\nCapBnd:\t0000000000002000",
+        )
     }),
     case("process-file-rlimit", |c| {
-        process(c, json!({"args": ["sh", "-c", "ulimit -n"], "env": ["PATH=/bin"], "cwd": "/",
-            "user": {"uid": 0, "gid": 0}, "rlimits": [{"type": "RLIMIT_NOFILE", "soft": 300, "hard": 400}]}), "300")
+        process(
+            c,
+            json!({"args": ["sh", "-c", "ulimit -n"], "env": ["PATH=/bin"], "cwd": "/",
+            "user": {"uid": 0, "gid": 0}, "rlimits": [{"type": "RLIMIT_NOFILE", "soft": 300, "hard": 400}]}),
+            "300",
+        )
     }),
     case("process-file-groups-and-umask", |c| {
-        process(c, json!({"args": ["sh", "-c", "id -G; umask"], "env": ["PATH=/bin"], "cwd": "/",
-            "user": {"uid": 1, "gid": 2, "additionalGids": [3, 4], "umask": 0o27}}), "2 3 4\n0027")
+        process(
+            c,
+            json!({"args": ["sh", "-c", "id -G; umask"], "env": ["PATH=/bin"], "cwd": "/",
+            "user": {"uid": 1, "gid": 2, "additionalGids": [3, 4], "umask": 0o27}}),
+            "2 3 4\n0027",
+        )
     }),
     case("process-file-oom-score", |c| {
-        process(c, json!({"args": ["cat", "/proc/self/oom_score_adj"], "env": ["PATH=/bin"], "cwd": "/",
-            "user": {"uid": 0, "gid": 0}, "oomScoreAdj": 321}), "321")
+        process(
+            c,
+            json!({"args": ["cat", "/proc/self/oom_score_adj"], "env": ["PATH=/bin"], "cwd": "/",
+            "user": {"uid": 0, "gid": 0}, "oomScoreAdj": 321}),
+            "321",
+        )
     }),
     case("process-file-scheduler", |c| {
-        process(c, json!({"args": ["nice"], "env": ["PATH=/bin"], "cwd": "/", "user": {"uid": 0, "gid": 0},
-            "scheduler": {"policy": "SCHED_OTHER", "nice": 7}}), "7")
+        process(
+            c,
+            json!({"args": ["nice"], "env": ["PATH=/bin"], "cwd": "/", "user": {"uid": 0, "gid": 0},
+            "scheduler": {"policy": "SCHED_OTHER", "nice": 7}}),
+            "7",
+        )
     })
     .note("process.scheduler is newer than Debian's crun and runc"),
     case("detach-and-pid-file", |c| {
@@ -101,8 +124,11 @@ pub const CASES: &[Case] = &[
         same("user namespace", c.exec_sh("readlink /proc/self/ns/user")?, namespace(pid, "user")?)
     }),
     case("keeps-seccomp", |c| {
-        c.set("/linux/seccomp", json!({"defaultAction": "SCMP_ACT_ALLOW",
-            "syscalls": [{"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_ERRNO", "errnoRet": 95}]}));
+        c.set(
+            "/linux/seccomp",
+            json!({"defaultAction": "SCMP_ACT_ALLOW",
+            "syscalls": [{"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_ERRNO", "errnoRet": 95}]}),
+        );
         prints(c, &[], "mkdir /tmp/x 2>&1 | grep -c 'not supported'", "1")
     }),
     case("passes-stdin", |c| {

@@ -64,7 +64,11 @@ pub const CASES: &[Case] = &[
         let hook = json!({"path": "/bin/sh", "args": ["sh", "-c", "cat /etc/hosts > /mnt/hosts; ls / > /mnt/ls"]});
         c.set("/hooks/startContainer/-", hook);
         c.up()?;
-        same("/etc/hosts", fs::read_to_string(c.dir.join("shared/hosts")).or_fail("hosts")?.trim(), "127.0.0.1 localhost")
+        same(
+            "/etc/hosts",
+            fs::read_to_string(c.dir.join("shared/hosts")).or_fail("hosts")?.trim(),
+            "127.0.0.1 localhost",
+        )
     }),
     case("create-container-sees-the-network", |c| {
         let file = shared(c)?;

@@ -60,7 +60,8 @@ pub const CASES: &[Case] = &[
     }),
     case("tmpcopyup-keeps-modes-and-links", |c| {
         fs::write(c.inside("/mnt/file"), "x").or_fail("write")?;
-        fs::set_permissions(c.inside("/mnt/file"), std::os::unix::fs::PermissionsExt::from_mode(0o640)).or_fail("chmod")?;
+        fs::set_permissions(c.inside("/mnt/file"), std::os::unix::fs::PermissionsExt::from_mode(0o640))
+            .or_fail("chmod")?;
         symlink("file", c.inside("/mnt/link")).or_fail("link")?;
         c.mount("/mnt", "tmpfs", "tmpfs", &["tmpcopyup"]);
         c.sh_is("stat -c %a /mnt/file; readlink /mnt/link", "640\nfile")
@@ -177,7 +178,9 @@ pub const CASES: &[Case] = &[
         fs::write(later.join("seen"), "").or_fail("write")?;
         same("ls", c.exec_sh("ls /mnt/later")?.as_str(), "seen")
     }),
-    case("proc-is-of-the-pid-namespace", |c| c.sh_is("ls -d /proc/[0-9]* | wc -l | grep -q '^[1-4]$' && echo few", "few")),
+    case("proc-is-of-the-pid-namespace", |c| {
+        c.sh_is("ls -d /proc/[0-9]* | wc -l | grep -q '^[1-4]$' && echo few", "few")
+    }),
     case("devpts-is-new", |c| c.sh_is("ls /dev/pts", "ptmx")),
     case("mqueue", |c| c.sh_is("grep -c ' /dev/mqueue .* - mqueue ' /proc/self/mountinfo", "1")),
     case("sysfs-is-read-only", |c| c.sh_is("grep ' /sys ' /proc/self/mountinfo | cut -d' ' -f6 | cut -d, -f1", "ro")),

@@ -82,13 +82,18 @@ pub const CASES: &[Case] = &[
     case("time-offsets", |c| {
         host::needs_namespace("time")?;
         c.namespace("time", None);
-        c.set("/linux/timeOffsets", json!({"boottime": {"secs": 1_000_000}, "monotonic": {"secs": 2000, "nanosecs": 5}}));
+        c.set(
+            "/linux/timeOffsets",
+            json!({"boottime": {"secs": 1_000_000}, "monotonic": {"secs": 2000, "nanosecs": 5}}),
+        );
         let up: f64 = c.sh("cut -d' ' -f1 /proc/uptime")?.parse().or_fail("uptime")?;
         must(up > 1_000_000.0, format_args!("uptime {up} has no offset"))
     })
     .note("newer than Debian's runc"),
     case("network-has-loopback-up", |c| c.sh_is("ip link show lo | grep -c 'LOOPBACK,UP'", "1")),
-    case("network-is-empty-otherwise", |c| c.sh_is("ls /sys/class/net | grep -v -e bonding -e tunl -e sit | wc -l", "1")),
+    case("network-is-empty-otherwise", |c| {
+        c.sh_is("ls /sys/class/net | grep -v -e bonding -e tunl -e sit | wc -l", "1")
+    }),
     case("hostname-does-not-leak-out", |c| {
         let before = host::read("/proc/sys/kernel/hostname");
         c.set("/hostname", json!("inside-only"));

@@ -27,9 +27,10 @@ pub const CASES: &[Case] = &[
     case("masked-sys-firmware", |c| c.sh_is("ls /sys/firmware | wc -l", "0")),
     case("masked-by-a-link-as-dev-null-is-safe", |c| {
         // CVE-2025-31133: an image whose /dev/null is a link must not redirect what masks.
-        c.config["mounts"].as_array_mut().or_fail("mounts")?.retain(|mount| {
-            !mount["destination"].as_str().unwrap_or_default().starts_with("/dev")
-        });
+        c.config["mounts"]
+            .as_array_mut()
+            .or_fail("mounts")?
+            .retain(|mount| !mount["destination"].as_str().unwrap_or_default().starts_with("/dev"));
         fs::write(c.inside("/etc/other"), "other").or_fail("write")?;
         fs::write(c.inside("/etc/secret"), "secret").or_fail("write")?;
         symlink("/etc/other", c.inside("/dev/null")).or_fail("link")?;
@@ -53,12 +54,8 @@ pub const CASES: &[Case] = &[
         c.set("/linux/readonlyPaths", json!(["/no/such/path"]));
         c.run()?.succeeded().map(drop)
     }),
-    case("read-only-proc-sys", |c| {
-        c.sh_is("echo 1 2>/dev/null > /proc/sys/kernel/msgmax || echo refused", "refused")
-    }),
-    case("read-only-sysrq-trigger", |c| {
-        c.sh_is("echo h 2>/dev/null > /proc/sysrq-trigger || echo refused", "refused")
-    }),
+    case("read-only-proc-sys", |c| c.sh_is("echo 1 2>/dev/null > /proc/sys/kernel/msgmax || echo refused", "refused")),
+    case("read-only-sysrq-trigger", |c| c.sh_is("echo h 2>/dev/null > /proc/sysrq-trigger || echo refused", "refused")),
     case("root-read-only", |c| c.sh_is("touch /x 2>/dev/null || echo refused", "refused")),
     case("root-writable", |c| {
         c.set("/root/readonly", json!(false));
@@ -83,9 +80,7 @@ pub const CASES: &[Case] = &[
         let output = c.run()?;
         must(output.stdout.trim() == "[", format_args!("saw {output}"))
     }),
-    case("root-is-a-mount-point-alone", |c| {
-        c.sh_is("awk '$5 == \"/\"' /proc/self/mountinfo | wc -l", "1")
-    }),
+    case("root-is-a-mount-point-alone", |c| c.sh_is("awk '$5 == \"/\"' /proc/self/mountinfo | wc -l", "1")),
     case("the-bundle-is-not-changed-by-a-read-only-run", |c| {
         let before = fs::read_dir(c.inside("/")).or_fail("rootfs")?.count();
         c.run()?.succeeded()?;

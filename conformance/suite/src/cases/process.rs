@@ -64,13 +64,25 @@ pub const CASES: &[Case] = &[
     case("file-size-limit", |c| limit(c, "RLIMIT_FSIZE", 512_000, 512_000, "ulimit -f", "1000")),
     case("process-count-limit", |c| limit(c, "RLIMIT_NPROC", 900, 1000, "ulimit -p; ulimit -Hp", "900\n1000")),
     case("unlimited-limit", |c| {
-        limit(c, "RLIMIT_CPU", u64::MAX, u64::MAX, "grep 'Max cpu time' /proc/self/limits | tr -s ' '",
-            "Max cpu time unlimited unlimited seconds")
+        limit(
+            c,
+            "RLIMIT_CPU",
+            u64::MAX,
+            u64::MAX,
+            "grep 'Max cpu time' /proc/self/limits | tr -s ' '",
+            "Max cpu time unlimited unlimited seconds",
+        )
     }),
     case("raised-limit", |c| {
         host::needs_capability("CAP_SYS_RESOURCE", 24)?;
-        limit(c, "RLIMIT_MSGQUEUE", 1_000_000, 2_000_000, "grep msgqueue /proc/self/limits | tr -s ' '",
-            "Max msgqueue size 1000000 2000000 bytes")
+        limit(
+            c,
+            "RLIMIT_MSGQUEUE",
+            1_000_000,
+            2_000_000,
+            "grep msgqueue /proc/self/limits | tr -s ' '",
+            "Max msgqueue size 1000000 2000000 bytes",
+        )
     }),
     case("limit-above-the-hard-one-without-cap-sys-resource", |c| {
         if host::needs_capability("CAP_SYS_RESOURCE", 24).is_ok() {

@@ -11,7 +11,10 @@ pub const CASES: &[Case] = &[
         let pid = c.up()?;
         let dir = c.cgroup("pids")?;
         must(dir.ends_with(&c.id), format_args!("{} is not cgroupsPath", dir.display()))?;
-        must(host::read(dir.join("cgroup.procs")).lines().any(|line| line == pid.to_string()), "pid not in cgroup.procs")
+        must(
+            host::read(dir.join("cgroup.procs")).lines().any(|line| line == pid.to_string()),
+            "pid not in cgroup.procs",
+        )
     }),
     case("nested-path", |c| {
         c.set("/linux/cgroupsPath", json!(format!("/{}/a/b", c.id)));
@@ -27,8 +30,9 @@ pub const CASES: &[Case] = &[
         c.up()?;
         must(c.cgroup("pids")?.to_string_lossy().contains(&c.id), "the container's cgroup is not named after it")
     }),
-    case("memory-limit", |c| read(c, "/memory/limit", json!(67_108_864), "memory", "memory.limit_in_bytes", "memory.max",
-        "67108864")),
+    case("memory-limit", |c| {
+        read(c, "/memory/limit", json!(67_108_864), "memory", "memory.limit_in_bytes", "memory.max", "67108864")
+    }),
     case("memory-unlimited", |c| {
         host::needs_controller("memory")?;
         c.set("/linux/resources/memory/limit", json!(-1));
@@ -36,8 +40,17 @@ pub const CASES: &[Case] = &[
         let text = c.cgroup_file("memory", "memory.limit_in_bytes", "memory.max")?;
         must(text == "max" || text.len() > 15, format_args!("limit is {text}"))
     }),
-    case("memory-reservation", |c| read(c, "/memory/reservation", json!(33_554_432), "memory",
-        "memory.soft_limit_in_bytes", "memory.low", "33554432")),
+    case("memory-reservation", |c| {
+        read(
+            c,
+            "/memory/reservation",
+            json!(33_554_432),
+            "memory",
+            "memory.soft_limit_in_bytes",
+            "memory.low",
+            "33554432",
+        )
+    }),
     case("memory-swap", |c| {
         host::needs_controller("memory")?;
         c.set("/linux/resources/memory", json!({"limit": 67_108_864, "swap": 134_217_728}));
@@ -120,7 +133,9 @@ pub const CASES: &[Case] = &[
         same("cpu.rt_runtime_us", c.cgroup_file("cpu", "cpu.rt_runtime_us", "")?.as_str(), "5000")
     }),
     case("pids-limit", |c| read(c, "/pids/limit", json!(17), "pids", "pids.max", "pids.max", "17")),
-    case("pids-limit-minus-one-is-no-limit", |c| read(c, "/pids/limit", json!(-1), "pids", "pids.max", "pids.max", "max")),
+    case("pids-limit-minus-one-is-no-limit", |c| {
+        read(c, "/pids/limit", json!(-1), "pids", "pids.max", "pids.max", "max")
+    }),
     case("pids-limit-is-enforced", |c| {
         host::needs_controller("pids")?;
         c.set("/linux/resources/pids/limit", json!(4));
@@ -137,16 +152,24 @@ pub const CASES: &[Case] = &[
         }
         output.succeeded()?;
         let dir = c.cgroup(if cgroup::pure_v2() { "io" } else { "blkio" })?;
-        let found = ["blkio.bfq.weight", "blkio.weight", "io.bfq.weight", "io.weight"].map(|file| host::read(dir.join(file)));
-        must(found.iter().any(|text| text.ends_with("300") || text.ends_with("2963")), format_args!("weights {found:?}"))
+        let found =
+            ["blkio.bfq.weight", "blkio.weight", "io.bfq.weight", "io.weight"].map(|file| host::read(dir.join(file)));
+        must(
+            found.iter().any(|text| text.ends_with("300") || text.ends_with("2963")),
+            format_args!("weights {found:?}"),
+        )
     }),
     case("blkio-throttle", |c| {
         let controller = if cgroup::pure_v2() { "io" } else { "blkio" };
         host::needs_controller(controller)?;
         let (major, minor) = block_device()?;
-        c.set("/linux/resources/blockIO/throttleReadBpsDevice", json!([{"major": major, "minor": minor, "rate": 1_048_576}]));
+        c.set(
+            "/linux/resources/blockIO/throttleReadBpsDevice",
+            json!([{"major": major, "minor": minor, "rate": 1_048_576}]),
+        );
         c.up()?;
-        let file = c.cgroup(controller)?.join(if cgroup::pure_v2() { "io.max" } else { "blkio.throttle.read_bps_device" });
+        let file =
+            c.cgroup(controller)?.join(if cgroup::pure_v2() { "io.max" } else { "blkio.throttle.read_bps_device" });
         let text = host::read(&file);
         mentions("throttle", &text, &[&format!("{major}:{minor} 1048576"), &format!("{major}:{minor} rbps=1048576")])
     }),

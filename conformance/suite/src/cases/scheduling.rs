@@ -52,7 +52,8 @@ pub const CASES: &[Case] = &[
         refused(c, json!({"policy": "SCHED_FIFO", "priority": 120}))
     })
     .note(NEWER),
-    case("priority-with-other-is-refused", |c| refused(c, json!({"policy": "SCHED_OTHER", "priority": 10}))).note(NEWER),
+    case("priority-with-other-is-refused", |c| refused(c, json!({"policy": "SCHED_OTHER", "priority": 10})))
+        .note(NEWER),
     case("nice-out-of-range-is-refused", |c| refused(c, json!({"policy": "SCHED_OTHER", "nice": 40})))
         .note("the kernel clamps; the spec says -20 to 19"),
     case("unknown-policy-is-refused", |c| {
@@ -60,10 +61,8 @@ pub const CASES: &[Case] = &[
         mentions("message", &c.create_refused()?, &["SCHED_SOMETIMES", "policy"])
     })
     .note(NEWER),
-    case("unknown-flag-is-refused", |c| {
-        refused(c, json!({"policy": "SCHED_OTHER", "flags": ["SCHED_FLAG_NONSENSE"]}))
-    })
-    .note(NEWER),
+    case("unknown-flag-is-refused", |c| refused(c, json!({"policy": "SCHED_OTHER", "flags": ["SCHED_FLAG_NONSENSE"]})))
+        .note(NEWER),
     case("io-priority-best-effort", |c| io(c, "IOPRIO_CLASS_BE", 3, (2, 3))).note(NEWER),
     case("io-priority-idle", |c| io(c, "IOPRIO_CLASS_IDLE", 0, (3, 0))).note(NEWER),
     case("io-priority-real-time", |c| io(c, "IOPRIO_CLASS_RT", 1, (1, 1))).note(NEWER),
@@ -87,10 +86,8 @@ pub const CASES: &[Case] = &[
     }),
     case("memory-policy-bind", |c| memory(c, "MPOL_BIND", &[], "2 0x0 0x1")).note(NEWER),
     case("memory-policy-preferred", |c| memory(c, "MPOL_PREFERRED", &[], "1 0x0 0x1")).note(NEWER),
-    case("memory-policy-interleave-static", |c| {
-        memory(c, "MPOL_INTERLEAVE", &["MPOL_F_STATIC_NODES"], "3 0x8000 0x1")
-    })
-    .note(NEWER),
+    case("memory-policy-interleave-static", |c| memory(c, "MPOL_INTERLEAVE", &["MPOL_F_STATIC_NODES"], "3 0x8000 0x1"))
+        .note(NEWER),
     case("memory-policy-unknown-mode-is-refused", |c| {
         c.set("/linux/memoryPolicy", json!({"mode": "MPOL_NONSENSE", "nodes": "0"}));
         c.create_refused().map(drop)

@@ -24,7 +24,8 @@ pub const CASES: &[Case] = &[
         let more = rules(&["getsid"], json!({"action": "SCMP_ACT_ERRNO", "errnoRet": 22}));
         list.as_array_mut().or_fail("rules")?.extend(more.as_array().cloned().unwrap_or_default());
         c.set("/linux/seccomp", json!({"defaultAction": "SCMP_ACT_ALLOW", "syscalls": list}));
-        let calls = format!("/bin/probe probe syscall {}; /bin/probe probe syscall {}", libc::SYS_getppid, libc::SYS_getsid);
+        let calls =
+            format!("/bin/probe probe syscall {}; /bin/probe probe syscall {}", libc::SYS_getppid, libc::SYS_getsid);
         c.sh_is(&calls, "EAGAIN\nEINVAL")
     }),
     case("default-errno-ret", |c| {
@@ -58,7 +59,8 @@ pub const CASES: &[Case] = &[
     case("argument-masked-equal", |c| compares(c, "SCMP_CMP_MASKED_EQ", 0xf0, 0x30, &[0x3f, 0x130], &[0x4f])),
     case("argument-64-bit", |c| compares(c, "SCMP_CMP_EQ", 0x1_0000_0007, 0, &[0x1_0000_0007], &[7])),
     case("arguments-must-all-match", |c| {
-        let args = json!([{"index": 0, "value": 1, "op": "SCMP_CMP_EQ"}, {"index": 1, "value": 2, "op": "SCMP_CMP_EQ"}]);
+        let args =
+            json!([{"index": 0, "value": 1, "op": "SCMP_CMP_EQ"}, {"index": 1, "value": 2, "op": "SCMP_CMP_EQ"}]);
         filter(c, "kcmp", args)?;
         probe(c, &[libc::SYS_kcmp, 1, 2], "EXDEV")?;
         must_differ(c, &[libc::SYS_kcmp, 1, 3])
@@ -74,8 +76,11 @@ pub const CASES: &[Case] = &[
     }),
     case("unknown-operator-is-refused", |c| {
         let args = json!([{"index": 0, "value": 1, "op": "SCMP_CMP_NONSENSE"}]);
-        c.set("/linux/seccomp", json!({"defaultAction": "SCMP_ACT_ALLOW", "syscalls":
-            [{"names": ["mkdir"], "action": "SCMP_ACT_ERRNO", "args": args}]}));
+        c.set(
+            "/linux/seccomp",
+            json!({"defaultAction": "SCMP_ACT_ALLOW", "syscalls":
+            [{"names": ["mkdir"], "action": "SCMP_ACT_ERRNO", "args": args}]}),
+        );
         c.create_refused().map(drop)
     }),
     case("unknown-architecture-is-refused", |c| {
@@ -85,13 +90,19 @@ pub const CASES: &[Case] = &[
     case("architectures", |c| {
         let list = ["SCMP_ARCH_X86_64", "SCMP_ARCH_X86", "SCMP_ARCH_X32", "SCMP_ARCH_AARCH64", "SCMP_ARCH_ARM"];
         c.set("/linux/seccomp", json!({"defaultAction": "SCMP_ACT_ALLOW", "architectures": list}));
-        c.set("/linux/seccomp/syscalls", rules(&["mkdir", "mkdirat"], json!({"action": "SCMP_ACT_ERRNO", "errnoRet": 95})));
+        c.set(
+            "/linux/seccomp/syscalls",
+            rules(&["mkdir", "mkdirat"], json!({"action": "SCMP_ACT_ERRNO", "errnoRet": 95})),
+        );
         c.sh_is("mkdir /dev/shm/x 2>&1 | grep -c 'not supported'", "1")
     }),
     case("32-bit-calls-are-filtered-too", |c| {
         needs_int80(c)?;
-        c.set("/linux/seccomp", json!({"defaultAction": "SCMP_ACT_ALLOW",
-            "architectures": ["SCMP_ARCH_X86_64", "SCMP_ARCH_X86"]}));
+        c.set(
+            "/linux/seccomp",
+            json!({"defaultAction": "SCMP_ACT_ALLOW",
+            "architectures": ["SCMP_ARCH_X86_64", "SCMP_ARCH_X86"]}),
+        );
         c.set("/linux/seccomp/syscalls", rules(&["getppid"], json!({"action": "SCMP_ACT_ERRNO", "errnoRet": 38})));
         c.args(&["/bin/probe", "probe", "int80", "64"]);
         same("getppid by int 0x80", c.run()?.succeeded()?.stdout.trim(), "ENOSYS")
@@ -113,13 +124,22 @@ pub const CASES: &[Case] = &[
     case("without-no-new-privileges", |c| {
         c.set("/process/noNewPrivileges", json!(false));
         c.set("/linux/seccomp", json!({"defaultAction": "SCMP_ACT_ALLOW"}));
-        c.set("/linux/seccomp/syscalls", rules(&["mkdir", "mkdirat"], json!({"action": "SCMP_ACT_ERRNO", "errnoRet": 95})));
-        c.sh_is("mkdir /dev/shm/x 2>&1 | grep -c 'not supported'; grep NoNewPrivs /proc/self/status", "1\nNoNewPrivs:\t0")
+        c.set(
+            "/linux/seccomp/syscalls",
+            rules(&["mkdir", "mkdirat"], json!({"action": "SCMP_ACT_ERRNO", "errnoRet": 95})),
+        );
+        c.sh_is(
+            "mkdir /dev/shm/x 2>&1 | grep -c 'not supported'; grep NoNewPrivs /proc/self/status",
+            "1\nNoNewPrivs:\t0",
+        )
     }),
     case("for-an-unprivileged-user", |c| {
         c.set("/process/user", json!({"uid": 1000, "gid": 1000}));
         c.set("/linux/seccomp", json!({"defaultAction": "SCMP_ACT_ALLOW"}));
-        c.set("/linux/seccomp/syscalls", rules(&["mkdir", "mkdirat"], json!({"action": "SCMP_ACT_ERRNO", "errnoRet": 95})));
+        c.set(
+            "/linux/seccomp/syscalls",
+            rules(&["mkdir", "mkdirat"], json!({"action": "SCMP_ACT_ERRNO", "errnoRet": 95})),
+        );
         c.sh_is("mkdir /dev/shm/x 2>&1 | grep -c 'not supported'", "1")
     }),
     case("notify-hands-the-listener-over", notify),
@@ -188,8 +208,11 @@ fn ends(c: &mut Container, action: &str, code: i32) -> Verdict {
 /// kcmp with EXDEV where `args` match; kcmp takes any integers and is used by nothing else here.
 fn filter(c: &mut Container, name: &str, args: Value) -> Verdict {
     host::needs_probe()?;
-    c.set("/linux/seccomp", json!({"defaultAction": "SCMP_ACT_ALLOW", "syscalls":
-        [{"names": [name], "action": "SCMP_ACT_ERRNO", "errnoRet": libc::EXDEV, "args": args}]}));
+    c.set(
+        "/linux/seccomp",
+        json!({"defaultAction": "SCMP_ACT_ALLOW", "syscalls":
+        [{"names": [name], "action": "SCMP_ACT_ERRNO", "errnoRet": libc::EXDEV, "args": args}]}),
+    );
     Ok(())
 }
 
@@ -224,7 +247,10 @@ fn needs_int80(c: &mut Container) -> Verdict {
 fn listening(c: &mut Container, script: &str) -> Verdict<(Value, Vec<OwnedFd>)> {
     let path = c.dir.join("listener");
     let listener = socket::listen(&path)?;
-    c.set("/linux/seccomp", json!({"defaultAction": "SCMP_ACT_ALLOW", "listenerPath": path, "listenerMetadata": "meta"}));
+    c.set(
+        "/linux/seccomp",
+        json!({"defaultAction": "SCMP_ACT_ALLOW", "listenerPath": path, "listenerMetadata": "meta"}),
+    );
     c.set("/linux/seccomp/syscalls", rules(&["mkdir", "mkdirat"], json!({"action": "SCMP_ACT_NOTIFY"})));
     c.script(script);
     c.write_config()?;

@@ -28,19 +28,35 @@ pub const CASES: &[Case] = &[
         c.rt(&["update", "--resources", &file.display().to_string(), &c.id])?.succeeded()?;
         same("memory", c.cgroup_file("memory", "memory.limit_in_bytes", "memory.max")?.as_str(), "50331648")
     }),
-    case("flag-memory", |c| flag(c, "--memory", "41943040", "memory", "memory.limit_in_bytes", "memory.max", "41943040")),
+    case("flag-memory", |c| {
+        flag(c, "--memory", "41943040", "memory", "memory.limit_in_bytes", "memory.max", "41943040")
+    }),
     case("flag-memory-reservation", |c| {
         flag(c, "--memory-reservation", "20971520", "memory", "memory.soft_limit_in_bytes", "memory.low", "20971520")
     }),
     case("flag-cpu-quota", |c| {
         c.set("/linux/resources/cpu", json!({"quota": 10_000, "period": 100_000}));
-        flag(c, "--cpu-quota", "25000", "cpu", "cpu.cfs_quota_us", "cpu.max",
-            if cgroup::pure_v2() { "25000 100000" } else { "25000" })
+        flag(
+            c,
+            "--cpu-quota",
+            "25000",
+            "cpu",
+            "cpu.cfs_quota_us",
+            "cpu.max",
+            if cgroup::pure_v2() { "25000 100000" } else { "25000" },
+        )
     }),
     case("flag-cpu-period", |c| {
         c.set("/linux/resources/cpu", json!({"quota": 10_000, "period": 100_000}));
-        flag(c, "--cpu-period", "50000", "cpu", "cpu.cfs_period_us", "cpu.max",
-            if cgroup::pure_v2() { "10000 50000" } else { "50000" })
+        flag(
+            c,
+            "--cpu-period",
+            "50000",
+            "cpu",
+            "cpu.cfs_period_us",
+            "cpu.max",
+            if cgroup::pure_v2() { "10000 50000" } else { "50000" },
+        )
     }),
     case("flag-cpu-share", |c| {
         c.up()?;

@@ -77,8 +77,11 @@ pub const CASES: &[Case] = &[
         chown(source.join("file"), Some(3), Some(4)).or_fail("chown")?;
         c.user_namespace(&[(0, 100_000, 65_536)]);
         let mapping = json!([{"containerID": 0, "hostID": 100_000, "size": 65_536}]);
-        c.set("/mounts/-", json!({"destination": "/mnt", "type": "bind", "source": source, "options": ["bind"],
-            "uidMappings": mapping, "gidMappings": mapping}));
+        c.set(
+            "/mounts/-",
+            json!({"destination": "/mnt", "type": "bind", "source": source, "options": ["bind"],
+            "uidMappings": mapping, "gidMappings": mapping}),
+        );
         c.sh_is("stat -c %u:%g /mnt/file", "3:4")
     })
     .note("newer than Debian's runc"),
@@ -107,6 +110,9 @@ fn idmapped(c: &mut Container, options: &[&str], want: &str) -> Verdict {
 /// Mounts `source` with 0 to 9 inside the file system shown as 1000 to 1009.
 fn idmap(c: &mut Container, source: &std::path::Path, options: &[&str]) {
     let mapping = json!([{"containerID": 0, "hostID": 1000, "size": 10}]);
-    c.set("/mounts/-", json!({"destination": "/mnt", "type": "bind", "source": source, "options": options,
-        "uidMappings": mapping, "gidMappings": mapping}));
+    c.set(
+        "/mounts/-",
+        json!({"destination": "/mnt", "type": "bind", "source": source, "options": options,
+        "uidMappings": mapping, "gidMappings": mapping}),
+    );
 }

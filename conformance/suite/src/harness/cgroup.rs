@@ -105,8 +105,20 @@ fn parse_mounts(mountinfo: &str) -> Vec<Hierarchy> {
 /// A mountinfo line (proc_pid_mountinfo(5)) if it is a cgroup mount.
 fn parse_mount(line: &str) -> Option<Hierarchy> {
     const V1_CONTROLLERS: [&str; 14] = [
-        "cpu", "cpuacct", "cpuset", "memory", "devices", "freezer", "blkio", "pids", "hugetlb", "net_cls", "net_prio",
-        "perf_event", "rdma", "misc",
+        "cpu",
+        "cpuacct",
+        "cpuset",
+        "memory",
+        "devices",
+        "freezer",
+        "blkio",
+        "pids",
+        "hugetlb",
+        "net_cls",
+        "net_prio",
+        "perf_event",
+        "rdma",
+        "misc",
     ];
     let (left, right) = line.split_once(" - ")?;
     let left: Vec<&str> = left.split(' ').collect();

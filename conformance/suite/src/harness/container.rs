@@ -98,9 +98,8 @@ impl Container {
     /// A user namespace with the mapping `inside outside size` for users and groups, and a root filesystem that its
     /// root may use.
     pub fn user_namespace(&mut self, mappings: &[(u32, u32, u32)]) {
-        let mapping = |(inside, outside, size): &(u32, u32, u32)| {
-            json!({"containerID": inside, "hostID": outside, "size": size})
-        };
+        let mapping =
+            |(inside, outside, size): &(u32, u32, u32)| json!({"containerID": inside, "hostID": outside, "size": size});
         let list: Vec<Value> = mappings.iter().map(mapping).collect();
         self.namespace("user", None);
         self.set("/linux/uidMappings", json!(list));

@@ -12,5 +12,5 @@ pub mod leftovers;
 pub mod rootfs;
 pub mod socket;
 
-pub use case::{Case, Stop, Verdict, case, fail, skip};
+pub use case::{Case, Verdict, case, skip};
 pub use container::Container;

@@ -7,9 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Directories that images have.
-const DIRS: [&str; 14] = [
-    "bin", "dev", "etc", "home", "mnt", "proc", "root", "run", "sbin", "sys", "tmp", "usr/bin", "var", "etc/deep/er",
-];
+const DIRS: [&str; 14] =
+    ["bin", "dev", "etc", "home", "mnt", "proc", "root", "run", "sbin", "sys", "tmp", "usr/bin", "var", "etc/deep/er"];
 
 /// Builds the template at `root` from the static `busybox`; `probe` is copied in as `/bin/probe`.
 pub fn build(root: &Path, busybox: &Path, probe: Option<&Path>) -> io::Result<()> {
