@@ -29,7 +29,8 @@ container() {
            command: ["/bin/pause"], log_path: ($name + ".log") } * $more) }' "$work/$2.json")" | jq -r .container_id
 }
 on() { cri_call "$1" "{\"container_id\": \"$2\"}"; }
-in_container() { cri_call ExecSync "$(jq -n --arg id "$1" '{ container_id: $id, cmd: $ARGS.positional }' --args "${@:2}")"; }
+# in_container ID COMMAND…: the answer of ExecSync
+in_container() { cri_call ExecSync "$(printf '%s\n' "${@:2}" | jq -R . | jq -s --arg id "$1" '{ container_id: $id, cmd: . }')"; }
 state_is() { [ "$(on ContainerStatus "$1" | jq .status.state)" = "$2" ]; }
 
 test_cri_pod_with_a_container() {
