@@ -69,7 +69,16 @@ test_pause_and_resume() {
     equal output hi "$(ctr task exec --exec-id x a echo hi)"
 }
 
+# containerd 1.6 finds no figures at all where a v1 hierarchy exists that nobody has mounted
+unmounted_hierarchy() {
+    local name
+    for name in $(sed -n 's/^[1-9][0-9]*:\(name=\)\?\([^:]*\):.*/\2/p' /proc/self/cgroup); do
+        grep -q " - cgroup .*\b$name\b" /proc/self/mountinfo || echo "$name"
+    done
+}
+
 test_ps_and_metrics() {
+    [ -z "$(unmounted_hierarchy)" ] || skip "a v1 hierarchy is mounted nowhere: $(unmounted_hierarchy)"
     background --memory-limit 67108864 a
     contains ps "$(pid_of a)" "$(ctr task ps a)"
     contains metrics pids "$(ctr task metrics a)"
