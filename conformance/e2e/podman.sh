@@ -47,8 +47,6 @@ after_each() {
 end_suite() {
     after_each >/dev/null 2>&1
     find /sys/fs/cgroup -depth -type d -path '*/libpod_parent*' -exec rmdir {} + 2>/dev/null
-    # on a hybrid host podman 4 takes v2's hugetlb for a v1 hierarchy and makes plain folders where none is mounted
-    if ! mountpoint -q /sys/fs/cgroup/hugetlb && [ "$(stat -fc %T /sys/fs/cgroup)" = tmpfs ]; then rm -rf /sys/fs/cgroup/hugetlb; fi
     clean_work
 }
 trap end_suite EXIT

@@ -1,9 +1,12 @@
 //! rtrun: a low-level OCI container runtime for real-time Linux.
 pub mod cgroup;
 pub mod device;
+pub mod launch;
 pub mod rdt;
 pub mod rootfs;
 pub mod sched;
 pub mod security;
 pub mod spec;
+pub mod state;
 pub mod sys;
+pub mod time;

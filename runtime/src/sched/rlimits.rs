@@ -1,6 +1,7 @@
 use super::Error;
 use crate::spec::Rlimit;
 use nix::errno::Errno;
+use nix::unistd::Pid;
 
 /// All limits of `getrlimit(2)`.
 const NAMES: [(&str, u32); 16] = [
@@ -48,14 +49,14 @@ impl Rlimits {
         Ok(Rlimits(planned))
     }
 
-    /// Sets the limits of the calling process.
+    /// Sets the limits of a process; from outside, since inside a user namespace no hard limit can be raised.
     ///
     /// # Errors
     /// [`Error::Rlimit`] names the first one refused.
-    pub fn apply(&self) -> Result<(), Error> {
+    pub fn apply(&self, pid: Pid) -> Result<(), Error> {
         for (name, number, limit) in &self.0 {
-            if let Err(errno) = prlimit(*number, Some(limit)) {
-                let current = prlimit(*number, None).map_or(0, |old| old.rlim_max);
+            if let Err(errno) = prlimit(pid, *number, Some(limit)) {
+                let current = prlimit(pid, *number, None).map_or(0, |old| old.rlim_max);
                 return Err(Error::Rlimit { name, soft: limit.rlim_cur, hard: limit.rlim_max, current, errno });
             }
         }
@@ -63,11 +64,11 @@ impl Rlimits {
     }
 }
 
-fn prlimit(number: u32, new: Option<&libc::rlimit64>) -> Result<libc::rlimit64, Errno> {
+fn prlimit(pid: Pid, number: u32, new: Option<&libc::rlimit64>) -> Result<libc::rlimit64, Errno> {
     let mut old = libc::rlimit64 { rlim_cur: 0, rlim_max: 0 };
     let new = new.map_or(std::ptr::null(), std::ptr::from_ref);
     // SAFETY: new is null or points to a live structure, old is live.
-    Errno::result(unsafe { libc::syscall(libc::SYS_prlimit64, 0, number, new, &mut old) })?;
+    Errno::result(unsafe { libc::syscall(libc::SYS_prlimit64, pid.as_raw(), number, new, &mut old) })?;
     Ok(old)
 }
 
@@ -118,8 +119,8 @@ mod tests {
 
     #[test]
     fn a_lowered_soft_limit_is_in_force() {
-        let before = prlimit(libc::RLIMIT_CORE, None).unwrap();
-        Rlimits::plan(&[limit("RLIMIT_CORE", 0, before.rlim_max)]).unwrap().apply().unwrap();
-        assert_eq!(prlimit(libc::RLIMIT_CORE, None).unwrap().rlim_cur, 0);
+        let before = prlimit(Pid::from_raw(0), libc::RLIMIT_CORE, None).unwrap();
+        Rlimits::plan(&[limit("RLIMIT_CORE", 0, before.rlim_max)]).unwrap().apply(Pid::from_raw(0)).unwrap();
+        assert_eq!(prlimit(Pid::from_raw(0), libc::RLIMIT_CORE, None).unwrap().rlim_cur, 0);
     }
 }

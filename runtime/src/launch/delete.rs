@@ -1,0 +1,106 @@
+//! `kill` and `delete`.
+
+use super::create::Created;
+use super::{Error, hooks};
+use crate::state::{Container, Status, Store};
+use crate::sys::pidfd;
+use nix::errno::Errno;
+use nix::sys::signal::Signal;
+
+/// How long the kernel may take to end a killed init, milliseconds.
+const END_LIMIT_MS: i32 = 10_000;
+
+/// Sends signal `number` to the init, or with `all` to every process of the container.
+///
+/// # Errors
+/// [`Error::NotRunning`] when there is nobody to send to.
+pub fn kill(store: &Store, id: &str, number: i32, all: bool) -> Result<(), Error> {
+    let container = store.load(id)?;
+    let signal = Signal::try_from(number).ok();
+    if all {
+        if let (Some(cgroup), Some(signal)) = (container.cgroup(), signal) {
+            return Ok(cgroup.kill(signal)?);
+        }
+    }
+    let gone = || Error::NotRunning(id.to_owned());
+    let init = container.pidfd().map_err(|_| gone())?;
+    match pidfd::signal_number(&init, number) {
+        Err(Errno::ESRCH) => return Err(gone()),
+        other => other.map_err(|errno| Error::Kill { number, id: id.to_owned(), errno })?,
+    }
+    // A frozen task doesn't see SIGKILL on cgroup v1.
+    if signal == Some(Signal::SIGKILL) && container.status() == Status::Paused {
+        if let Some(cgroup) = container.cgroup() {
+            cgroup.thaw()?;
+        }
+    }
+    Ok(())
+}
+
+/// Removes a stopped container, or with `force` any; runs its poststop hooks.
+///
+/// # Errors
+/// [`Error::NotStopped`] without `force`; a failed poststop hook is told through `warn`, for it must not keep a
+/// container undeletable.
+pub fn delete(store: &Store, id: &str, force: bool, warn: &mut dyn FnMut(String)) -> Result<(), Error> {
+    let container = match store.lock(id) {
+        Err(crate::state::Error::Absent(_)) if force => return Ok(()),
+        Err(crate::state::Error::Malformed { .. }) if force => return Ok(store.remove_malformed(id)?),
+        other => other?,
+    };
+    let status = container.status();
+    match status {
+        Status::Stopped => {}
+        Status::Created | Status::Creating => end(&container)?,
+        Status::Running | Status::Paused if force => end(&container)?,
+        _ => return Err(Error::NotStopped { id: id.to_owned(), status }),
+    }
+    remove(&container, warn)
+}
+
+/// Kills everything in the container and waits for its init, by pidfd.
+fn end(container: &Container) -> Result<(), Error> {
+    let init = container.pidfd();
+    if let Ok(init) = &init {
+        let _ = pidfd::signal(init, Some(Signal::SIGKILL));
+    }
+    if let Some(cgroup) = container.cgroup() {
+        cgroup.kill(Signal::SIGKILL)?;
+    }
+    let Ok(init) = init else { return Ok(()) };
+    match pidfd::wait_ended(&init, END_LIMIT_MS).map_err(Error::Channel)? {
+        true => Ok(()),
+        false => Err(Error::Unkillable(container.id().to_owned())),
+    }
+}
+
+/// Cgroups, resctrl groups, directory, then the poststop hooks, which by the specification see it deleted.
+pub(crate) fn remove(container: &Container, warn: &mut dyn FnMut(String)) -> Result<(), Error> {
+    if let Some(cgroup) = container.cgroup() {
+        // Without a PID namespace of its own the init's children may outlive it.
+        cgroup.remove()?;
+    }
+    if let Some(group) = &container.state.rdt {
+        group.remove()?;
+    }
+    container.remove()?;
+    if let Some(hooks) = &container.state.hooks {
+        let state = container.oci_state_as(Status::Stopped);
+        if let Err(error) = hooks::run("poststop", &hooks.poststop, &state) {
+            warn(error.to_string());
+        }
+    }
+    Ok(())
+}
+
+/// Removes what `run` made; after a failure the init may still be parked.
+pub(crate) fn discard(created: &Created, kill: bool, warn: &mut dyn FnMut(String)) -> Result<(), Error> {
+    if kill {
+        end(&created.container)?;
+        super::create::reap(created.pid, &created.pidfd);
+    }
+    if let Some(cgroup) = created.container.cgroup() {
+        cgroup.kill(Signal::SIGKILL)?;
+    }
+    remove(&created.container, warn)
+}

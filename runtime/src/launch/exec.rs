@@ -1,0 +1,222 @@
+//! `exec`: one more process in a running container.
+
+use super::console;
+use super::create::{reap, send, wait_for, write_pid_file};
+use super::namespaces;
+use super::process::{self, ProcessPlan};
+use super::supervise::{Supervisor, receive_master};
+use super::sync::{Channel, Signal};
+use super::{Error, ExecOptions};
+use crate::cgroup::Entry;
+use crate::sched::{self, CpuSet, SchedAttr};
+use crate::spec::{self, NamespaceType, Process, Spec};
+use crate::state::{Container, Status, Store};
+use crate::sys::clone::{Forked, fork_into};
+use crate::sys::self_exe;
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, open};
+use nix::sched::{CloneFlags, setns};
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
+use nix::sys::stat::Mode;
+use nix::unistd::{Gid, Pid, Uid};
+use std::convert::Infallible;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+
+/// Everything that the new process's child side needs.
+struct Joining {
+    process: ProcessPlan,
+    init: OwnedFd,
+    namespaces: CloneFlags,
+    /// The root of a container without a mount namespace of its own.
+    root: Option<OwnedFd>,
+    entry: Option<Entry>,
+    terminal: Option<(OwnedFd, Option<spec::ConsoleSize>)>,
+}
+
+/// Runs a process in a container; its exit code, 128 + signal, or 0 when detached.
+///
+/// # Errors
+/// [`Error::NotRunning`], [`Error::Paused`], and what the launch of a process can fail with.
+pub fn exec(store: &Store, options: &ExecOptions, warn: &mut dyn FnMut(String)) -> Result<i32, Error> {
+    self_exe::ensure_unwritable()?;
+    let container = store.load(&options.id)?;
+    match container.status() {
+        Status::Running => {}
+        Status::Paused if options.ignore_paused => {}
+        Status::Paused => return Err(Error::Paused(options.id.clone())),
+        status => return Err(Error::ExecNotRunning { id: options.id.clone(), status }),
+    }
+    let spec = container.config()?;
+    let process = options.process.clone();
+    spec::validate::validate_process(&process)?.into_iter().for_each(&mut *warn);
+    let mut supervisor = if options.detach { None } else { Some(Supervisor::new()?) };
+    let (master_end, console) = console_ends(options, &process)?;
+    let joining = plan(&container, &spec, &process, options, console, warn)?;
+    let (pid, pidfd) = launch(joining, &process, options)?;
+    if let (Some(supervisor), Some(socket)) = (&mut supervisor, &master_end) {
+        supervisor.attach(receive_master(socket)?)?;
+    }
+    match &mut supervisor {
+        Some(supervisor) => supervisor.wait(pid, &pidfd),
+        None => Ok(0),
+    }
+}
+
+fn console_ends(options: &ExecOptions, process: &Process) -> Result<(Option<OwnedFd>, Option<OwnedFd>), Error> {
+    match &options.console_socket {
+        _ if !process.terminal => Ok((None, None)),
+        Some(path) => Ok((None, Some(console::connect_socket(path)?))),
+        None if options.detach => Err(Error::NoConsoleSocket),
+        None => {
+            let pair = socketpair(AddressFamily::Unix, SockType::Stream, None, SockFlag::SOCK_CLOEXEC);
+            let (ours, theirs) = pair.map_err(Error::Supervise)?;
+            Ok((Some(ours), Some(theirs)))
+        }
+    }
+}
+
+fn plan(
+    container: &Container,
+    spec: &Spec,
+    process: &Process,
+    options: &ExecOptions,
+    console: Option<OwnedFd>,
+    warn: &mut dyn FnMut(String),
+) -> Result<Joining, Error> {
+    let not_running = |_| Error::NotRunning(container.id().to_owned());
+    let init = container.pidfd().map_err(not_running)?;
+    let pid = container.pid().ok_or_else(|| Error::NotRunning(container.id().to_owned()))?;
+    let mut flags = CloneFlags::empty();
+    for namespace in &spec.linux.namespaces {
+        // setns(2) to the user namespace that one is in already is EINVAL; to the others it does nothing.
+        if namespace.kind != NamespaceType::User || !shares_user_namespace(pid) {
+            flags |= namespaces::flag(namespace.kind);
+        }
+    }
+    let root = if flags.contains(CloneFlags::CLONE_NEWNS) {
+        None
+    } else {
+        let path = format!("/proc/{pid}/root");
+        let opened = open(path.as_str(), OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty());
+        Some(opened.map_err(|errno| Error::Namespace { path, error: errno.into() })?)
+    };
+    let entry = match (container.cgroup(), &options.cgroup) {
+        (Some(cgroup), Some(sub)) => Some(cgroup.entry_at(sub)?),
+        (Some(cgroup), None) => Some(cgroup.entry()?),
+        (None, _) => None,
+    };
+    Ok(Joining {
+        process: ProcessPlan::plan(process, &spec.linux, options.preserve_fds, warn)?,
+        init,
+        namespaces: flags,
+        root,
+        entry,
+        terminal: console.map(|socket| (socket, process.console_size)),
+    })
+}
+
+fn shares_user_namespace(pid: Pid) -> bool {
+    let inode = |path: &str| nix::sys::stat::stat(path).map(|stat| (stat.st_dev, stat.st_ino));
+    inode("/proc/self/ns/user").is_ok_and(|own| inode(&format!("/proc/{pid}/ns/user")) == Ok(own))
+}
+
+fn launch(joining: Joining, process: &Process, options: &ExecOptions) -> Result<(Pid, OwnedFd), Error> {
+    let (ours, theirs) = Channel::pair().map_err(Error::Channel)?;
+    let failed =
+        |error: Errno| Error::Namespace { path: "the container's PID namespace".to_owned(), error: error.into() };
+    let pid_namespace = joining.namespaces & CloneFlags::CLONE_NEWPID;
+    if !pid_namespace.is_empty() {
+        setns(&joining.init, pid_namespace).map_err(failed)?;
+    }
+    if let Some(list) = process.exec_cpu_affinity.as_ref().and_then(|affinity| affinity.initial.as_deref()) {
+        CpuSet::parse(list)?.set_affinity(Pid::from_raw(0))?;
+    }
+    let into = joining.entry.as_ref().and_then(|entry| entry.into.as_ref()).map(AsFd::as_fd);
+    // SAFETY: rtrun starts no threads.
+    match unsafe { fork_into(0, into) }.map_err(|errno| Error::Clone { flags: 0, errno })? {
+        Forked::Child => {
+            drop(ours);
+            let Err(error) = become_member(joining, &theirs);
+            // The parent may be gone; then there is nobody left to tell.
+            let _ = theirs.send(Signal::Failed, error.to_string().as_bytes(), &[]);
+            // SAFETY: ends this child at once; nothing of the parent's may run its destructors here.
+            unsafe { libc::_exit(1) }
+        }
+        Forked::Parent { pid, pidfd } => {
+            drop(theirs);
+            attend(&joining, process, options, &ours, pid).inspect_err(|_| reap(pid, &pidfd)).map(|()| (pid, pidfd))
+        }
+    }
+}
+
+/// The parent's part: what only the host may do to the new process, once it is inside.
+fn attend(
+    joining: &Joining,
+    process: &Process,
+    options: &ExecOptions,
+    channel: &Channel,
+    pid: Pid,
+) -> Result<(), Error> {
+    if let Some(score) = process.oom_score_adj {
+        std::fs::write(format!("/proc/{pid}/oom_score_adj"), score.to_string())
+            .map_err(|error| Error::OomScore { score, error })?;
+    }
+    wait_for(channel, Signal::Ready)?;
+    joining.process.rlimits.apply(pid).map_err(process::Error::from)?;
+    if let Some(list) = process.exec_cpu_affinity.as_ref().and_then(|affinity| affinity.last.as_deref()) {
+        CpuSet::parse(list)?.set_affinity(pid)?;
+    }
+    if let Some(priority) = &process.io_priority {
+        sched::set_io_priority(priority, pid)?;
+    }
+    if let Some(scheduler) = &process.scheduler {
+        SchedAttr::plan(scheduler)?.set(pid)?;
+    }
+    if let Some(path) = &options.pid_file {
+        write_pid_file(path, pid)?;
+    }
+    if let Some(path) = &options.pidfd_socket {
+        let pidfd = crate::sys::pidfd::open(pid).map_err(Error::Channel)?;
+        super::send_pidfd(path, &pidfd)?;
+    }
+    send(channel, Signal::Recorded, &pid.as_raw().to_ne_bytes())?;
+    // execve closes the child's end: the end of the stream is the success.
+    match channel.receive().map_err(Error::Channel)? {
+        None => Ok(()),
+        Some(message) => Err(Error::Child(message.text())),
+    }
+}
+
+/// The child, from the clone to the user's program: cgroups and host files first, while the host is still in sight.
+fn become_member(mut joining: Joining, channel: &Channel) -> Result<Infallible, Error> {
+    if let Some(entry) = &joining.entry {
+        entry.join().map_err(|(index, errno)| Error::JoinCgroup { index, errno })?;
+    }
+    joining.process.open_host_files()?;
+    let others = joining.namespaces - CloneFlags::CLONE_NEWPID;
+    if !others.is_empty() {
+        setns(&joining.init, others)
+            .map_err(|errno| Error::Namespace { path: "the container's namespaces".to_owned(), error: errno.into() })?;
+    }
+    if let Some(root) = &joining.root {
+        nix::unistd::fchdir(root).and_then(|()| nix::unistd::chroot(".")).map_err(Error::Chroot)?;
+    }
+    if others.contains(CloneFlags::CLONE_NEWUSER) {
+        let (uid, gid) = (Uid::from_raw(0), Gid::from_raw(0));
+        // Where 0 is not mapped the overflow ID stays, with all capabilities.
+        let _ = nix::unistd::setresgid(gid, gid, gid).and_then(|()| nix::unistd::setresuid(uid, uid, uid));
+    }
+    nix::unistd::setsid().map_err(Error::Session)?;
+    if let Some((socket, size)) = joining.terminal.take() {
+        let root = open(Path::new("/"), OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty())
+            .map_err(Error::Chroot)?;
+        console::open_pty(root.as_fd(), size)?.attach(&socket)?;
+    }
+    joining.process.enter_cwd()?;
+    joining.process.complete_environment();
+    let executable = joining.process.find_executable()?;
+    channel.send(Signal::Ready, &[], &[]).map_err(Error::Channel)?;
+    channel.expect(Signal::Recorded).map_err(Error::Channel)?;
+    Ok(joining.process.become_process(&executable, None)?)
+}

@@ -1,0 +1,86 @@
+//! Hooks: a program, the container's state on its standard input, a time limit.
+
+use crate::spec::Hook;
+use crate::state::OciState;
+use crate::sys::pidfd;
+use nix::unistd::Pid;
+use std::io::{self, Write};
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::{Command, ExitStatus, Stdio};
+
+/// Why a hook failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// It could not be started.
+    #[error("hooks.{point}[{index}]: starting {path}: {error}")]
+    Start {
+        /// Which point of the lifecycle.
+        point: &'static str,
+        /// Position in the list.
+        index: usize,
+        /// The program.
+        path: PathBuf,
+        /// What the kernel said.
+        error: io::Error,
+    },
+    /// It ended with a failure.
+    #[error("hooks.{point}[{index}]: {path} failed: {status}")]
+    Failed {
+        /// Which point of the lifecycle.
+        point: &'static str,
+        /// Position in the list.
+        index: usize,
+        /// The program.
+        path: PathBuf,
+        /// Exit code or signal.
+        status: ExitStatus,
+    },
+    /// It ran longer than its timeout and was killed.
+    #[error("hooks.{point}[{index}]: {path} was killed after its timeout of {seconds} s")]
+    Timeout {
+        /// Which point of the lifecycle.
+        point: &'static str,
+        /// Position in the list.
+        index: usize,
+        /// The program.
+        path: PathBuf,
+        /// `timeout` of the hook.
+        seconds: i64,
+    },
+}
+
+/// Runs the hooks in order; the first failure ends it.
+pub(crate) fn run(point: &'static str, hooks: &[Hook], state: &OciState) -> Result<(), Error> {
+    if hooks.is_empty() {
+        return Ok(());
+    }
+    let text = serde_json::to_vec(state).unwrap_or_default();
+    hooks.iter().enumerate().try_for_each(|(index, hook)| run_one(point, index, hook, &text))
+}
+
+fn run_one(point: &'static str, index: usize, hook: &Hook, state: &[u8]) -> Result<(), Error> {
+    let start_error = |error| Error::Start { point, index, path: hook.path.clone(), error };
+    let mut command = Command::new(&hook.path);
+    command.env_clear().stdin(Stdio::piped());
+    if let Some((name, arguments)) = hook.args.split_first() {
+        command.arg0(name).args(arguments);
+    }
+    command.envs(hook.env.iter().filter_map(|variable| variable.split_once('=')));
+    let mut child = command.spawn().map_err(start_error)?;
+    if let Some(mut stdin) = child.stdin.take() {
+        // A hook need not read its state: EPIPE is its right.
+        let _ = stdin.write_all(state);
+    }
+    if let Some(seconds) = hook.timeout {
+        let handle = pidfd::open(Pid::from_raw(child.id() as i32)).map_err(|errno| start_error(errno.into()))?;
+        let limit = i32::try_from(seconds.saturating_mul(1000)).unwrap_or(i32::MAX);
+        if !pidfd::wait_ended(&handle, limit).map_err(|errno| start_error(errno.into()))? {
+            child.kill().map_err(start_error)?;
+            child.wait().map_err(start_error)?;
+            return Err(Error::Timeout { point, index, path: hook.path.clone(), seconds });
+        }
+    }
+    let status = child.wait().map_err(start_error)?;
+    if status.success() { Ok(()) } else { Err(Error::Failed { point, index, path: hook.path.clone(), status }) }
+}

@@ -1,0 +1,300 @@
+//! The user's process as plain data, and the steps by which a child becomes it: for the init and for `exec` alike.
+
+use crate::sched::{self, MemPolicy, Persona, Rlimits};
+use crate::security::capabilities::{self, CapabilitySets};
+use crate::security::lsm::{self, ExecLabel};
+use crate::security::seccomp::{self, Filter};
+use crate::spec::{Linux, Process, User};
+use crate::state::OciState;
+use nix::errno::Errno;
+use nix::sys::signal::{SigHandler, SigSet, Signal, signal};
+use nix::sys::stat::Mode;
+use nix::unistd::{AccessFlags, Gid, Uid, chdir};
+use std::convert::Infallible;
+use std::ffi::{CString, NulError};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+/// Why the process can't be made.
+#[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "each text says its variant")]
+pub enum Error {
+    #[error("process.{field}: {source}")]
+    Nul { field: &'static str, source: NulError },
+    #[error(transparent)]
+    Sched(#[from] sched::Error),
+    #[error(transparent)]
+    Capabilities(#[from] capabilities::Error),
+    #[error(transparent)]
+    Label(#[from] lsm::Error),
+    #[error(transparent)]
+    Seccomp(#[from] seccomp::Error),
+    #[error("process.cwd {path}: {errno}")]
+    Cwd { path: PathBuf, errno: Errno },
+    #[error("process.cwd {0} is outside of the container's root (CVE-2024-21626)")]
+    CwdOutside(PathBuf),
+    #[error("exec: \"{0}\": executable file not found in $PATH")]
+    NotFound(String),
+    #[error("exec: \"{path}\": {errno}")]
+    Exec { path: String, errno: Errno },
+    #[error("exec: \"{0}\": no such file or directory")]
+    NoFile(String),
+    #[error("exec: \"{0}\": permission denied")]
+    NotExecutable(String),
+    #[error("{step}: {errno}")]
+    Identity { step: String, errno: Errno },
+    #[error("{step}: {errno}")]
+    Prctl { step: &'static str, errno: Errno },
+}
+
+/// Everything that turns a child into the user's process.
+#[derive(Debug)]
+pub(crate) struct ProcessPlan {
+    arguments: Vec<CString>,
+    environment: Vec<CString>,
+    search_path: String,
+    home_missing: bool,
+    cwd: PathBuf,
+    user: User,
+    capabilities: Option<CapabilitySets>,
+    no_new_privileges: bool,
+    pub(crate) rlimits: Rlimits,
+    label: ExecLabel,
+    filter: Option<Filter>,
+    listener: Option<OwnedFd>,
+    memory_policy: Option<MemPolicy>,
+    personality: Option<Persona>,
+    preserve_fds: u32,
+    /// A user namespace of one's own single ID forbids setgroups(2).
+    setgroups_denied: bool,
+}
+
+impl ProcessPlan {
+    pub(crate) fn plan(
+        process: &Process,
+        linux: &Linux,
+        preserve_fds: u32,
+        warn: &mut dyn FnMut(String),
+    ) -> Result<ProcessPlan, Error> {
+        let nul = |field| move |source| Error::Nul { field, source };
+        let text = |list: &[String], field| {
+            list.iter().map(|item| CString::new(item.as_str())).collect::<Result<Vec<_>, _>>().map_err(nul(field))
+        };
+        let mut environment = text(&process.env, "env")?;
+        let inherited = socket_activation();
+        if let Some(count) = inherited {
+            environment.push(CString::new(format!("LISTEN_FDS={count}")).map_err(nul("env"))?);
+            environment.push(c"LISTEN_PID=1".to_owned());
+        }
+        let capabilities = process.capabilities.as_ref().map(|sets| {
+            let (sets, warnings) = CapabilitySets::plan(sets);
+            warnings.into_iter().for_each(&mut *warn);
+            sets
+        });
+        let variable = |name: &str| process.env.iter().rev().find_map(|item| item.strip_prefix(name));
+        Ok(ProcessPlan {
+            arguments: text(&process.args, "args")?,
+            environment,
+            search_path: variable("PATH=").unwrap_or_default().to_owned(),
+            home_missing: variable("HOME=").is_none(),
+            cwd: process.cwd.clone(),
+            user: process.user.clone(),
+            capabilities,
+            no_new_privileges: process.no_new_privileges,
+            rlimits: Rlimits::plan(&process.rlimits)?,
+            label: ExecLabel::plan(process)?,
+            filter: linux.seccomp.as_ref().map(Filter::compile).transpose()?,
+            listener: None,
+            memory_policy: linux.memory_policy.as_ref().map(MemPolicy::plan).transpose()?,
+            personality: linux.personality.as_ref().map(Persona::plan).transpose()?,
+            preserve_fds: preserve_fds + inherited.unwrap_or(0),
+            setgroups_denied: !Uid::effective().is_root() && linux.uid_mappings.len() == 1,
+        })
+    }
+
+    /// Opens what is on the host: labels' procfs files and the seccomp agent's socket. Nothing of the container's own
+    /// /proc is ever trusted.
+    pub(crate) fn open_host_files(&mut self) -> Result<(), Error> {
+        self.label.open()?;
+        if let Some((path, _)) = self.filter.as_ref().and_then(Filter::listener) {
+            self.listener = Some(seccomp::connect_listener(path)?.into());
+        }
+        Ok(())
+    }
+
+    /// Whether [`ProcessPlan::become_process`] needs the container's state for a seccomp agent.
+    pub(crate) fn notifies(&self) -> bool {
+        self.filter.as_ref().is_some_and(Filter::notifies)
+    }
+
+    /// Goes to the working directory, which is made if missing, and proves that it is below the root.
+    pub(crate) fn enter_cwd(&self) -> Result<(), Error> {
+        let failed = |errno| Error::Cwd { path: self.cwd.clone(), errno };
+        match chdir(&self.cwd) {
+            Err(Errno::ENOENT) => {
+                std::fs::create_dir_all(&self.cwd)
+                    .map_err(|error| failed(Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO))))?;
+                chdir(&self.cwd).map_err(failed)?;
+            }
+            // The user may be let in where root without CAP_DAC_OVERRIDE is not: tried again as the user.
+            Err(Errno::EACCES) => return Ok(()),
+            other => other.map_err(failed)?,
+        }
+        self.check_cwd()
+    }
+
+    /// The kernel names a directory outside of the root "(unreachable)", which getcwd(3) makes ENOENT.
+    fn check_cwd(&self) -> Result<(), Error> {
+        match nix::unistd::getcwd() {
+            Ok(path) if path.is_absolute() => Ok(()),
+            _ => Err(Error::CwdOutside(self.cwd.clone())),
+        }
+    }
+
+    /// Looks `args[0]` up as execvp(3), in the process's own PATH.
+    pub(crate) fn find_executable(&self) -> Result<CString, Error> {
+        let name = self.arguments.first().map(|name| name.as_bytes()).unwrap_or_default();
+        let shown = || String::from_utf8_lossy(name).into_owned();
+        if name.contains(&b'/') {
+            return match executable(Path::new(std::ffi::OsStr::from_bytes(name))) {
+                Ok(()) => Ok(self.arguments[0].clone()),
+                Err(Errno::ENOENT | Errno::ENOTDIR) => Err(Error::NoFile(shown())),
+                Err(Errno::EACCES | Errno::EISDIR) => Err(Error::NotExecutable(shown())),
+                Err(errno) => Err(Error::Exec { path: shown(), errno }),
+            };
+        }
+        let mut denied = false;
+        for directory in self.search_path.split(':').filter(|directory| directory.starts_with('/')) {
+            let path = Path::new(directory).join(std::ffi::OsStr::from_bytes(name));
+            match executable(&path) {
+                Ok(()) => {
+                    return CString::new(path.as_os_str().as_bytes())
+                        .map_err(|source| Error::Nul { field: "args", source });
+                }
+                Err(Errno::EACCES | Errno::EISDIR) => denied = true,
+                Err(_) => {}
+            }
+        }
+        if denied { Err(Error::NotExecutable(shown())) } else { Err(Error::NotFound(shown())) }
+    }
+
+    /// HOME from the container's own /etc/passwd, read as text: NSS would load the image's code.
+    pub(crate) fn complete_environment(&mut self) {
+        if !self.home_missing {
+            return;
+        }
+        let uid = self.user.uid.to_string();
+        let home = std::fs::read_to_string("/etc/passwd").ok().and_then(|text| {
+            let line = text.lines().find(|line| line.split(':').nth(2) == Some(uid.as_str()))?;
+            line.split(':').nth(5).filter(|home| !home.is_empty()).map(str::to_owned)
+        });
+        if let Ok(variable) = CString::new(format!("HOME={}", home.as_deref().unwrap_or("/"))) {
+            self.environment.push(variable);
+        }
+    }
+
+    /// The last steps, after which this is the user's process: nothing here opens a file or trusts the container.
+    pub(crate) fn become_process(&self, executable: &CString, state: Option<&OciState>) -> Result<Infallible, Error> {
+        if let Some(policy) = &self.memory_policy {
+            policy.apply()?;
+        }
+        if let Some(personality) = &self.personality {
+            personality.apply()?;
+        }
+        // Without no_new_privs a filter needs CAP_SYS_ADMIN, which the next step may drop.
+        if !self.no_new_privileges {
+            self.load_filter(state)?;
+        }
+        self.change_identity()?;
+        if self.no_new_privileges {
+            prctl("prctl(PR_SET_NO_NEW_PRIVS)", libc::PR_SET_NO_NEW_PRIVS, 1)?;
+        }
+        self.label.set()?;
+        self.close_descriptors()?;
+        self.restore_signals()?;
+        if self.no_new_privileges {
+            self.load_filter(state)?;
+        }
+        let Err(errno) = nix::unistd::execve(executable, &self.arguments, &self.environment);
+        Err(Error::Exec { path: executable.to_string_lossy().into_owned(), errno })
+    }
+
+    fn load_filter(&self, state: Option<&OciState>) -> Result<(), Error> {
+        let Some(filter) = &self.filter else { return Ok(()) };
+        let notify = filter.load()?;
+        if let (Some(notify), Some(socket), Some(state), Some((_, metadata))) =
+            (notify, &self.listener, state, filter.listener())
+        {
+            seccomp::send_listener(socket.as_fd(), notify.as_fd(), &state.oci_version, state.pid, metadata, state)?;
+        }
+        Ok(())
+    }
+
+    fn change_identity(&self) -> Result<(), Error> {
+        let identity = |step: String| move |errno| Error::Identity { step, errno };
+        let user = &self.user;
+        if let Some(sets) = &self.capabilities {
+            sets.drop_bounding()?;
+            prctl("prctl(PR_SET_KEEPCAPS)", libc::PR_SET_KEEPCAPS, 1)?;
+        }
+        if !self.setgroups_denied {
+            let groups: Vec<Gid> = user.additional_gids.iter().map(|&gid| Gid::from_raw(gid)).collect();
+            nix::unistd::setgroups(&groups)
+                .map_err(identity(format!("process.user.additionalGids {:?}", user.additional_gids)))?;
+        }
+        let gid = Gid::from_raw(user.gid);
+        nix::unistd::setresgid(gid, gid, gid).map_err(identity(format!("process.user.gid {gid}")))?;
+        let uid = Uid::from_raw(user.uid);
+        nix::unistd::setresuid(uid, uid, uid).map_err(identity(format!("process.user.uid {uid}")))?;
+        if let Some(sets) = &self.capabilities {
+            sets.apply()?;
+        }
+        nix::sys::stat::umask(Mode::from_bits_truncate(user.umask.unwrap_or(0o022)));
+        if nix::unistd::getcwd().is_err() || self.cwd != Path::new("/") {
+            chdir(&self.cwd).map_err(|errno| Error::Cwd { path: self.cwd.clone(), errno })?;
+            self.check_cwd()?;
+        }
+        Ok(())
+    }
+
+    /// Nothing of the host goes over execve but what `--preserve-fds` names (CVE-2024-21626).
+    fn close_descriptors(&self) -> Result<(), Error> {
+        // SAFETY: close_range with CLOEXEC only marks descriptors.
+        let marked = unsafe {
+            libc::syscall(libc::SYS_close_range, 3 + self.preserve_fds, libc::c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC)
+        };
+        Errno::result(marked).map(drop).map_err(|errno| Error::Prctl { step: "close_range", errno })
+    }
+
+    /// The Rust runtime ignores SIGPIPE and a foreground command blocks signals; both outlive execve.
+    fn restore_signals(&self) -> Result<(), Error> {
+        let failed = |errno| Error::Prctl { step: "restoring signals", errno };
+        // SAFETY: the default disposition runs no code of ours.
+        unsafe { signal(Signal::SIGPIPE, SigHandler::SigDfl) }.map_err(failed)?;
+        SigSet::empty().thread_set_mask().map_err(failed)
+    }
+}
+
+/// Descriptors handed on by systemd's socket activation to this very command.
+fn socket_activation() -> Option<u32> {
+    let pid = std::env::var("LISTEN_PID").ok()?;
+    if pid != std::process::id().to_string() {
+        return None;
+    }
+    std::env::var("LISTEN_FDS").ok()?.parse().ok().filter(|&count| count > 0)
+}
+
+fn executable(path: &Path) -> Result<(), Errno> {
+    let stat = nix::sys::stat::stat(path)?;
+    if stat.st_mode & libc::S_IFMT == libc::S_IFDIR {
+        return Err(Errno::EISDIR);
+    }
+    nix::unistd::eaccess(path, AccessFlags::X_OK)
+}
+
+fn prctl(step: &'static str, option: libc::c_int, value: libc::c_ulong) -> Result<(), Error> {
+    // SAFETY: these options take integers only; the kernel wants the unused ones to be zero.
+    let done = unsafe { libc::prctl(option, value, 0 as libc::c_ulong, 0 as libc::c_ulong, 0 as libc::c_ulong) };
+    Errno::result(done).map(drop).map_err(|errno| Error::Prctl { step, errno })
+}

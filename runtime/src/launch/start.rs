@@ -1,0 +1,53 @@
+//! `start`: lets the parked init become the user's process, with its policy and affinity set from outside.
+
+use super::create::wait_for;
+use super::sync::{Channel, Signal};
+use super::{Error, hooks};
+use crate::sched::{self, SchedAttr};
+use crate::state::{Container, Status, Store};
+use nix::errno::Errno;
+use nix::unistd::Pid;
+
+/// Starts a created container; returns once the user's program is executed and the poststart hooks have run.
+///
+/// # Errors
+/// [`Error::State`] without one, [`Error::NotCreated`], [`Error::Child`] with what the init said, a refused policy.
+pub fn start(store: &Store, id: &str) -> Result<(), Error> {
+    start_container(&store.lock(id)?)
+}
+
+pub(crate) fn start_container(container: &Container) -> Result<(), Error> {
+    let wrong = |status| Error::NotCreated { id: container.id().to_owned(), status };
+    let pid = container.pid().ok_or_else(|| wrong(Status::Stopped))?;
+    let connection = container.connect_start().map_err(|errno| match errno {
+        Errno::ECONNREFUSED | Errno::ENOENT => wrong(container.status()),
+        errno => Error::Channel(errno),
+    })?;
+    let init = Channel::from_socket(connection);
+    init.send(Signal::Hooks, &[], &[]).map_err(Error::Channel)?;
+    wait_for(&init, Signal::Ready)?;
+    schedule(container, pid)?;
+    init.send(Signal::Continue, &[], &[]).map_err(Error::Channel)?;
+    // execve closes the init's end: the end of the stream is the success.
+    if let Some(message) = init.receive().map_err(Error::Channel)? {
+        return Err(Error::Child(message.text()));
+    }
+    match &container.state.hooks {
+        Some(hooks) => Ok(hooks::run("poststart", &hooks.poststart, &container.oci_state())?),
+        None => Ok(()),
+    }
+}
+
+/// On the parked init, after its hooks and in its final cgroup: set-up at real-time priority would disturb the
+/// neighbours, and these settings survive execve.
+fn schedule(container: &Container, pid: Pid) -> Result<(), Error> {
+    let state = &container.state;
+    if let Some(priority) = &state.io_priority {
+        sched::set_io_priority(priority, pid)?;
+    }
+    let Some(scheduler) = &state.scheduler else { return Ok(()) };
+    let attr = SchedAttr::plan(scheduler)?;
+    attr.set(pid)?;
+    let found = SchedAttr::read(pid)?;
+    attr.matches(&found).map_err(Error::SchedulerNotInEffect)
+}

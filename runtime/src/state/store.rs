@@ -1,0 +1,98 @@
+use super::{Container, Error, State};
+use nix::errno::Errno;
+use nix::sys::stat::Mode;
+use std::path::{Path, PathBuf};
+
+/// The directory of all containers (`--root`).
+#[derive(Clone, Debug)]
+pub struct Store {
+    root: PathBuf,
+}
+
+impl Store {
+    /// The store below `root`; nothing is made before a container is.
+    pub fn new(root: PathBuf) -> Self {
+        Store { root }
+    }
+
+    /// The directory itself.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Makes the container's directory, mode 0700, and takes its lock. Whoever makes the directory owns the id.
+    ///
+    /// # Errors
+    /// [`Error::Exists`], [`Error::Root`], [`Error::File`].
+    pub fn create(&self, state: State) -> Result<Container, Error> {
+        let path = self.root.join(&state.id);
+        let made = match nix::unistd::mkdir(&path, Mode::S_IRWXU) {
+            Err(Errno::ENOENT) => {
+                self.make_root()?;
+                nix::unistd::mkdir(&path, Mode::S_IRWXU)
+            }
+            other => other,
+        };
+        match made {
+            Ok(()) => Container::lock_new(path, state),
+            Err(Errno::EEXIST) => Err(Error::Exists(state.id)),
+            Err(errno) => Err(Error::File { step: "making", path, errno }),
+        }
+    }
+
+    /// mkdir -p, each level 0700: state tells of every container's bundle.
+    fn make_root(&self) -> Result<(), Error> {
+        use std::os::unix::fs::DirBuilderExt;
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.root).map_err(|error| Error::Root {
+            path: self.root.clone(),
+            errno: Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO)),
+        })
+    }
+
+    /// The container as it is now, unlocked.
+    ///
+    /// # Errors
+    /// [`Error::Absent`], or why the state can't be read.
+    pub fn load(&self, id: &str) -> Result<Container, Error> {
+        Container::open(self.root.join(id), id)
+    }
+
+    /// The container, locked against every other command that changes it.
+    ///
+    /// # Errors
+    /// As [`Store::load`].
+    pub fn lock(&self, id: &str) -> Result<Container, Error> {
+        Container::open_locked(self.root.join(id), id)
+    }
+
+    /// Removes the directory of a container whose state file can't be read.
+    ///
+    /// # Errors
+    /// [`Error::File`].
+    pub fn remove_malformed(&self, id: &str) -> Result<(), Error> {
+        let path = self.root.join(id);
+        std::fs::remove_dir_all(&path).map_err(|error| Error::File {
+            step: "removing",
+            path,
+            errno: Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO)),
+        })
+    }
+
+    /// Every container, by id; one that goes away meanwhile is left out.
+    ///
+    /// # Errors
+    /// [`Error::File`] when the directory can't be read; an absent one is empty.
+    pub fn list(&self) -> Result<Vec<Container>, Error> {
+        let entries = match std::fs::read_dir(&self.root) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => {
+                let errno = Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO));
+                return Err(Error::File { step: "reading", path: self.root.clone(), errno });
+            }
+        };
+        let mut ids: Vec<String> = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()).collect();
+        ids.sort();
+        Ok(ids.iter().filter_map(|id| self.load(id).ok()).collect())
+    }
+}
