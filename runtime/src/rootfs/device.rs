@@ -119,6 +119,7 @@ impl Rootfs {
     /// [`Error::Device`], [`Error::DeviceMismatch`].
     pub fn make_devices(&self, root: &Root) -> Result<(), Error> {
         let Some(nodes) = &self.devices else { return Ok(()) };
+        let _exact = super::ExactModes::new();
         let dev = directory(root, Path::new("dev")).map_err(target_failed("/dev"))?;
         for node in nodes {
             let (Some(parent), Some(name)) = (node.path.parent(), node.path.file_name()) else { continue };

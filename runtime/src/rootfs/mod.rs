@@ -24,6 +24,7 @@ pub use error::{Error, TargetError};
 use crate::spec::Spec;
 use crate::sys::mount::MountAttr;
 use nix::errno::Errno;
+use nix::sys::stat::{Mode, umask};
 use rustix::fs::OFlags;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
@@ -60,8 +61,8 @@ pub struct Rootfs {
     devices: Option<Vec<device::Node>>,
     masked: Vec<std::path::PathBuf>,
     readonly_paths: Vec<std::path::PathBuf>,
-    /// Detached clone of the host's /dev/null, the source of masked files.
-    null: Option<OwnedFd>,
+    /// Detached clone of the host's /dev/null, the source of masked files, made by the child before it leaves the host.
+    null: std::cell::OnceCell<OwnedFd>,
     /// SELinux label of the mounts, as the value of `context=`.
     label: Option<String>,
 }
@@ -70,8 +71,6 @@ pub struct Rootfs {
 #[derive(Debug)]
 pub struct Root {
     fd: OwnedFd,
-    /// The caller's umask, given back after the last file is made.
-    umask: nix::sys::stat::Mode,
 }
 
 impl AsFd for Root {
@@ -81,12 +80,14 @@ impl AsFd for Root {
 }
 
 impl Rootfs {
-    /// Makes the mounts in the configuration's order. `cgroups` is called once, just before the first cgroup mount:
-    /// the child joins its cgroups and makes its cgroup namespace there, and says what is to be mounted.
+    /// Makes the mounts in the configuration's order. `cgroups` is called once, just before the first cgroup mount,
+    /// with a umask of 0: the child joins its cgroups and makes its cgroup namespace there, and says what is to be
+    /// mounted.
     ///
     /// # Errors
     /// [`Error`], naming the mount.
     pub fn mount_all(&self, root: &Root, cgroups: &mut dyn FnMut() -> Result<CgroupView, String>) -> Result<(), Error> {
+        let _exact = ExactModes::new();
         let mut view = None;
         for mount in &self.mounts {
             match &mount.action {
@@ -160,6 +161,21 @@ impl plan::Mount {
             }
         }
         Ok(())
+    }
+}
+
+/// No umask while files are made, so that they get the modes asked for; the caller's again at the end.
+struct ExactModes(Mode);
+
+impl ExactModes {
+    fn new() -> Self {
+        Self(umask(Mode::empty()))
+    }
+}
+
+impl Drop for ExactModes {
+    fn drop(&mut self) {
+        umask(self.0);
     }
 }
 

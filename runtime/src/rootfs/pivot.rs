@@ -1,27 +1,29 @@
 //! Into the root: the mount namespace cut off from the host, the root made a mount of its own, then made `/`.
 
-use super::{Error, Root, Rootfs, errno, tree};
+use super::{Error, Root, Rootfs, errno, seal, tree};
 use crate::sys::mount::{MountAttr, mount_setattr};
 use libc::{MS_PRIVATE, MS_SHARED, MS_SLAVE};
 use nix::errno::Errno;
 use nix::mount::{MntFlags, MsFlags};
-use nix::sys::stat::{Mode, umask};
 use rustix::fs::{CWD, OFlags};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 impl Rootfs {
     /// Cuts the mount namespace's propagation to the host, or keeps what `linux.rootfsPropagation` asks for, and
-    /// attaches a clone of the root on itself. The umask is 0 until [`Rootfs::pivot`].
+    /// attaches a clone of the root on itself.
     ///
     /// # Errors
-    /// [`Error::SetPropagation`], [`Error::BindRoot`], [`Error::Root`].
+    /// [`Error::SetPropagation`], [`Error::HostNull`], [`Error::BindRoot`], [`Error::Root`].
     pub fn enter(&self) -> Result<Root, Error> {
-        let umask = umask(Mode::empty());
         if !self.mount_namespace {
-            return Ok(Root { fd: directory(&self.path).map_err(|errno| self.no_root(errno))?, umask });
+            return Ok(Root { fd: directory(&self.path).map_err(|errno| self.no_root(errno))? });
         }
         self.propagate_host()?;
+        if !self.masked.is_empty() {
+            // Set once only: enter is the first step of its process.
+            let _ = self.null.set(seal::host_null()?);
+        }
         let failed = |errno| Error::BindRoot { path: self.path.clone(), errno };
         let own = directory(&self.path).and_then(|target| Ok((tree::clone(&self.path, true, false)?, target)));
         let (fd, target) = match (own, &self.root_tree) {
@@ -33,7 +35,7 @@ impl Rootfs {
             (Err(errno), None) => return Err(failed(errno)),
         };
         tree::attach(fd.as_fd(), target.as_fd()).map_err(failed)?;
-        Ok(Root { fd, umask })
+        Ok(Root { fd })
     }
 
     fn no_root(&self, errno: Errno) -> Error {
@@ -75,7 +77,6 @@ impl Rootfs {
     /// # Errors
     /// [`Error::Pivot`], naming the step.
     pub fn pivot(&self, root: Root) -> Result<(), Error> {
-        umask(root.umask);
         let failed = |step| move |errno| Error::Pivot { path: self.path.clone(), step, errno };
         if !self.mount_namespace || self.no_pivot {
             if self.mount_namespace {

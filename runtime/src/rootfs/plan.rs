@@ -4,6 +4,7 @@ use crate::spec::{self, NamespaceType};
 use crate::sys::mount::{MountAttr, mount_setattr};
 use libc::{MS_PRIVATE, MS_SHARED, MS_SLAVE, MS_UNBINDABLE};
 use nix::errno::Errno;
+use std::cell::OnceCell;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
@@ -71,7 +72,6 @@ impl Rootfs {
         let mounts = spec.mounts.iter().enumerate();
         let mounts = mounts.map(|(index, mount)| plan_mount(context, index, mount)).collect::<Result<Vec<_>, _>>()?;
         let root_tree = if context.new_userns && mount_namespace { detached(&path, true, false).ok() } else { None };
-        let null = if spec.linux.masked_paths.is_empty() { None } else { Some(host_null()?) };
         Ok(Rootfs {
             readonly: root.readonly,
             root_tree,
@@ -83,7 +83,7 @@ impl Rootfs {
             mounts,
             masked: spec.linux.masked_paths.clone(),
             readonly_paths: spec.linux.readonly_paths.clone(),
-            null,
+            null: OnceCell::new(),
             label,
             path,
         })
@@ -220,18 +220,6 @@ fn detached(source: &Path, recursive: bool, nofollow: bool) -> Result<OwnedFd, E
     let tree = tree::clone(source, recursive, nofollow)?;
     mount_setattr(tree.as_fd(), true, &MountAttr { propagation: MS_SLAVE, ..MountAttr::default() })?;
     Ok(tree)
-}
-
-/// The host's own null device, never the container's: that one may be a link to anything (CVE-2025-31133).
-fn host_null() -> Result<OwnedFd, Error> {
-    let failed = |errno: Errno| Error::HostNull { reason: format!("/dev/null: {errno}") };
-    let null = tree::clone(Path::new("/dev/null"), false, true).map_err(failed)?;
-    if !tree::is_char(&tree::stat(null.as_fd()).map_err(failed)?, 1, 3) {
-        return Err(Error::HostNull { reason: "/dev/null is not the character device 1:3".to_owned() });
-    }
-    mount_setattr(null.as_fd(), false, &MountAttr { propagation: MS_PRIVATE, ..MountAttr::default() })
-        .map_err(failed)?;
-    Ok(null)
 }
 
 #[cfg(test)]

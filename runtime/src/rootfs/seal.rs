@@ -85,7 +85,7 @@ impl Rootfs {
                 let found = stat_path(root, path).map_err(failed)?;
                 (found.stx_dev_major, found.stx_dev_minor) == (empty.stat.stx_dev_major, empty.stat.stx_dev_minor)
             } else {
-                let null = self.null.as_ref().ok_or_else(|| failed(Errno::ENODEV))?;
+                let null = self.null.get().ok_or_else(|| failed(Errno::ENODEV))?;
                 cover(null, &mut null_attached, target.as_fd()).map_err(failed)?;
                 tree::is_char(&stat_path(root, path).map_err(failed)?, 1, 3)
             };
@@ -112,6 +112,19 @@ impl Rootfs {
         let stat = tree::stat(tree.as_fd())?;
         Ok(Empty { tree, stat, attached: false })
     }
+}
+
+/// The host's own null device, never the container's: that one may be a link to anything (CVE-2025-31133).
+pub(super) fn host_null() -> Result<OwnedFd, Error> {
+    let failed = |errno: Errno| Error::HostNull { reason: format!("/dev/null: {errno}") };
+    let null = tree::clone(Path::new("/dev/null"), false, true).map_err(failed)?;
+    if !tree::is_char(&tree::stat(null.as_fd()).map_err(failed)?, 1, 3) {
+        return Err(Error::HostNull { reason: "/dev/null is not the character device 1:3".to_owned() });
+    }
+    // Else what the container mounts on a masked path would appear on the host's device where /dev is shared.
+    let private = MountAttr { propagation: libc::MS_PRIVATE, ..MountAttr::default() };
+    mount_setattr(null.as_fd(), false, &private).map_err(failed)?;
+    Ok(null)
 }
 
 /// The first target gets the detached mount itself; once attached, it can be cloned for the others.

@@ -12,11 +12,16 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+/// The ordinary user.
+const USER: u32 = 12345;
+
 /// A bundle in a directory of its own, removed at the end.
 pub struct Bundle {
     pub path: PathBuf,
     pub spec: serde_json::Value,
     pub userns: bool,
+    /// Everything by an ordinary user, mapped to root alone.
+    pub rootless: bool,
     pub no_pivot: bool,
     /// Namespaces besides the mount namespace.
     pub namespaces: CloneFlags,
@@ -69,7 +74,7 @@ impl Bundle {
         let spec = serde_json::from_str(include_str!("spec.json")).unwrap();
         let namespaces =
             CloneFlags::CLONE_NEWPID | CloneFlags::CLONE_NEWNET | CloneFlags::CLONE_NEWIPC | CloneFlags::CLONE_NEWUTS;
-        Bundle { path, spec, userns: false, no_pivot: false, namespaces, cgroup_namespace: false }
+        Bundle { path, spec, userns: false, rootless: false, no_pivot: false, namespaces, cgroup_namespace: false }
     }
 
     pub fn root(&self, path: &str) -> PathBuf {
@@ -103,10 +108,6 @@ impl Bundle {
             new_userns: self.userns,
             userns_fd: None,
         };
-        let rootfs = match Rootfs::plan(&context) {
-            Ok(rootfs) => rootfs,
-            Err(error) => return Outcome { output: error.to_string(), status: 99 },
-        };
         let (reader, writer) = nix::unistd::pipe().unwrap();
         let (mapped, tell_mapped) = nix::unistd::pipe().unwrap();
         let (unshared, tell_unshared) = nix::unistd::pipe().unwrap();
@@ -114,6 +115,17 @@ impl Bundle {
         let child = match unsafe { fork() }.unwrap() {
             ForkResult::Parent { child } => child,
             ForkResult::Child => {
+                if self.rootless {
+                    nix::unistd::setgroups(&[]).unwrap();
+                    nix::unistd::setresgid(USER.into(), USER.into(), USER.into()).unwrap();
+                    nix::unistd::setresuid(USER.into(), USER.into(), USER.into()).unwrap();
+                    // A change of user makes /proc/self root's, and so its maps unwritable.
+                    nix::sys::prctl::set_dumpable(true).unwrap();
+                }
+                let rootfs = match Rootfs::plan(&context) {
+                    Ok(rootfs) => rootfs,
+                    Err(error) => refuse(writer, &error),
+                };
                 if self.userns {
                     drop((reader, tell_mapped));
                     unshare(CloneFlags::CLONE_NEWUSER).unwrap();
@@ -128,8 +140,10 @@ impl Bundle {
         drop((writer, mapped, tell_unshared));
         if self.userns {
             File::from(unshared).read_to_end(&mut Vec::new()).unwrap();
-            fs::write(format!("/proc/{child}/uid_map"), "0 100000 65536").unwrap();
-            fs::write(format!("/proc/{child}/gid_map"), "0 100000 65536").unwrap();
+            let map = if self.rootless { format!("0 {USER} 1") } else { "0 100000 65536".to_owned() };
+            // A child that was refused has ended already.
+            let _ = fs::write(format!("/proc/{child}/uid_map"), &map);
+            let _ = fs::write(format!("/proc/{child}/gid_map"), &map);
         }
         drop(tell_mapped);
         let mut output = String::new();
@@ -168,8 +182,7 @@ impl Bundle {
             rootfs.seal()
         })();
         if let Err(error) = result {
-            File::from(writer).write_all(error.to_string().as_bytes()).unwrap();
-            exit(99);
+            refuse(writer, &error);
         }
         nix::unistd::dup2_stdout(&writer).unwrap();
         nix::unistd::dup2_stderr(&writer).unwrap();
@@ -211,6 +224,11 @@ impl Drop for Bundle {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.path);
     }
+}
+
+fn refuse(writer: OwnedFd, error: &rtrun::rootfs::Error) -> ! {
+    File::from(writer).write_all(error.to_string().as_bytes()).unwrap();
+    exit(99)
 }
 
 fn exit(status: i32) -> ! {

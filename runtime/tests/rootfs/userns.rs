@@ -129,3 +129,25 @@ fn what_the_kernel_refuses_and_the_host_lacks_is_an_error() {
         assert!(message.contains("(/dev/mqueue): making filesystem mqueue") && message.contains("EPERM"), "{message}");
     }
 }
+
+/// `runc spec --rootless`: the host's /sys, no group for terminals.
+#[test]
+fn an_ordinary_user_makes_a_container() {
+    if skip() {
+        return;
+    }
+    let mut bundle = bundle("rootless");
+    bundle.rootless = true;
+    bundle.namespaces = nix::sched::CloneFlags::CLONE_NEWPID | nix::sched::CloneFlags::CLONE_NEWIPC;
+    let map = json!([{"containerID": 0, "hostID": 12345, "size": 1}]);
+    bundle.spec["linux"]["uidMappings"] = map.clone();
+    bundle.spec["linux"]["gidMappings"] = map;
+    assert!(Command::new("chown").arg("-R").arg("12345:12345").arg(bundle.root("")).status().unwrap().success());
+    bundle.without("/sys");
+    let options = json!(["rbind", "nosuid", "noexec", "nodev", "ro"]);
+    bundle.mount(json!({"destination": "/sys", "source": "/sys", "options": options}));
+    let output =
+        bundle.run("id -u; stat -c '%t:%T' /dev/zero /proc/keys; grep -E ' /(sys|dev/pts) ' /proc/self/mountinfo").ok();
+    assert!(output.starts_with("0\n1:5\n1:3\n"), "{output}");
+    assert!(output.contains(" /sys ro,nosuid,nodev,noexec") && !output.contains("gid=5"), "{output}");
+}
