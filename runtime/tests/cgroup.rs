@@ -194,3 +194,23 @@ fn realtime_budget_is_held_by_the_ancestors() {
     }
     clean(&cgroup);
 }
+
+#[test]
+fn figures_are_read() {
+    if !root() {
+        return;
+    }
+    let cgroup = plan("stats");
+    let entry = cgroup.create(Some(&resources(r#"{"memory":{"limit":33554432},"pids":{"limit":5}}"#)), None).unwrap();
+    let pid = child(&cgroup, &entry, sleep_forever);
+    while cgroup.processes().unwrap().is_empty() {
+        std::thread::yield_now();
+    }
+    let stats = cgroup.stats().unwrap();
+    assert_eq!((stats.pids.current, stats.pids.limit, stats.memory.usage.limit), (1, 5, 33_554_432));
+    assert!(stats.memory.raw.len() > 5 && !stats.cpuset.cpus.is_empty());
+    cgroup.kill(Signal::SIGKILL).unwrap();
+    waitpid(pid, None).unwrap();
+    clean(&cgroup);
+    assert!(matches!(cgroup.stats(), Err(Error::Absent(_))));
+}

@@ -3,7 +3,7 @@
 use super::devices::{self, Policy};
 use super::setting::{Setting, write_all};
 use super::tree::Made;
-use super::{Cgroup, Entry, Error, Hierarchy, Manager, knob, tree, v1, v2};
+use super::{Cgroup, Entry, Error, Hierarchy, Manager, bpf, knob, tree, v1, v2};
 use crate::spec::Resources;
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
@@ -152,10 +152,15 @@ impl Cgroup {
             return Ok(());
         }
         let policy = Policy::of(resources)?;
-        match joined.iter().find(|(hierarchy, _)| hierarchy.has("devices")) {
-            Some((_, dir)) if in_use => devices::update_v1(dir, &policy),
-            Some((_, dir)) => devices::write_v1(dir, &policy),
-            None => Ok(()),
+        if let Some((_, dir)) = joined.iter().find(|(hierarchy, _)| hierarchy.has("devices")) {
+            return if in_use { devices::update_v1(dir, &policy) } else { devices::write_v1(dir, &policy) };
+        }
+        match directory_of(joined, "") {
+            Some(dir) => bpf::restrict(dir, &policy),
+            None if joined.is_empty() || policy.is_open() => Ok(()),
+            None => {
+                Err(Error::unsupported("linux.resources.devices", "this host has neither v1's devices nor a v2 tree"))
+            }
         }
     }
 }

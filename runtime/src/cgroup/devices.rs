@@ -118,6 +118,11 @@ impl Policy {
         Ok(())
     }
 
+    /// Whether every device may be used.
+    pub(super) fn is_open(&self) -> bool {
+        self.allow && self.exceptions.is_empty()
+    }
+
     /// Whether `access` (one or more bits) is allowed: the meaning that both kernels' forms are tested against.
     #[cfg(test)]
     pub(super) fn allows(&self, kind: Kind, major: u32, minor: u32, access: u8) -> bool {

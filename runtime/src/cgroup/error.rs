@@ -75,6 +75,17 @@ pub enum Error {
         /// How long it was waited for.
         seconds: u64,
     },
+    /// The kernel refused the eBPF program of the device rules.
+    #[error(
+        "linux.resources.devices: loading the eBPF program: {errno}; it needs CAP_BPF, CONFIG_CGROUP_BPF, and before \
+             Linux 5.11 RLIMIT_MEMLOCK; verifier: {log:?}"
+    )]
+    Program {
+        /// What the kernel said.
+        errno: Errno,
+        /// The verifier's log.
+        log: String,
+    },
     /// Real-time bandwidth was refused.
     #[error(
         "real-time budget of {budget_us} us: writing {value} to {path}: {errno}; \

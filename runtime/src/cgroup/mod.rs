@@ -7,6 +7,7 @@
 //! `linux.cgroupsPath` under cgroupfs: absolute is from the root of each hierarchy; relative is below the runtime's own
 //! cgroup on v1, beside it on v2 (runc's rule); absent is `/rtrun/<id>`. Under systemd it is `slice:prefix:name`.
 
+mod bpf;
 mod create;
 mod devices;
 mod error;

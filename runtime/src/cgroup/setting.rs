@@ -148,9 +148,9 @@ mod tests {
         write_all(&[both], |_| Some(&dir)).unwrap();
         assert_eq!(std::fs::read_to_string(dir.join("io.weight")).unwrap(), "8");
         let gone = Setting::new("rdma", "linux.resources.rdma", "rdma.max", "x");
-        let error = write_all(&[gone.clone()], |_| Some(&dir)).unwrap_err().to_string();
+        let error = write_all(std::slice::from_ref(&gone), |_| Some(&dir)).unwrap_err().to_string();
         assert!(error.starts_with("linux.resources.rdma: no rdma.max in "), "{error}");
-        let error = write_all(&[gone.clone()], |_| None).unwrap_err().to_string();
+        let error = write_all(std::slice::from_ref(&gone), |_| None).unwrap_err().to_string();
         assert_eq!(error, "linux.resources.rdma: this host has no rdma controller");
         write_all(&[gone.moot_if(true)], |_| None).unwrap();
         std::fs::remove_dir_all(&dir).unwrap();

@@ -86,12 +86,10 @@ pub(super) fn cpu_weight(shares: u64) -> u64 {
         0..=2 => 1,
         262_144.. => 10_000,
         _ => {
-            #[allow(clippy::cast_precision_loss, reason = "below 2^18")]
             let log = (shares as f64).log2();
             let exponent = (log * log + 125.0 * log) / 612.0 - 7.0 / 34.0;
-            #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 1 and 10,000")]
-            let weight = 10f64.powf(exponent).ceil() as u64;
-            weight
+
+            10f64.powf(exponent).ceil() as u64
         }
     }
 }
