@@ -1,3 +1,5 @@
 //! `rtrun`: arguments to command, nothing else.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    rtrun::cli::main(std::env::args_os().skip(1).collect())
+}

@@ -14,7 +14,9 @@ mod tests;
 pub use error::Error;
 
 use crate::spec::names;
-use crate::spec::{DeviceType, Hook, IntelRdt, Linux, MemoryPolicy, MemoryPolicyMode, Mount, NetDevice, Process, Spec};
+use crate::spec::{
+    DeviceType, Hook, IntelRdt, Linux, MemoryPolicy, MemoryPolicyMode, Mount, NetDevice, Process, Resources, Spec,
+};
 use std::collections::BTreeMap;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -50,6 +52,14 @@ pub fn validate_process(process: &Process) -> Result<Vec<String>, Error> {
     let mut warnings = Vec::new();
     process::check(process, "process", &mut warnings)?;
     Ok(warnings)
+}
+
+/// Checks the resources of an `update`.
+///
+/// # Errors
+/// As [`validate`].
+pub fn validate_resources(resources: &Resources) -> Result<(), Error> {
+    limits::check(resources)
 }
 
 /// Checks a container's ID: it becomes the name of a directory and of a cgroup.

@@ -1,0 +1,69 @@
+use super::{Command, Error, Globals};
+use crate::launch::CreateOptions;
+use std::path::PathBuf;
+
+/// Make a container; its process waits for `start`
+#[derive(clap::Parser)]
+pub(super) struct Create {
+    #[command(flatten)]
+    creation: Creation,
+    /// Accepted: create never makes itself a subreaper
+    #[arg(long)]
+    no_subreaper: bool,
+    /// Name of the new container
+    id: String,
+}
+
+/// What `create` and `run` share.
+#[derive(clap::Args)]
+pub(super) struct Creation {
+    /// The bundle's folder
+    #[arg(short, long, value_name = "DIR", default_value = ".")]
+    bundle: PathBuf,
+    /// Read this file in place of the bundle's config.json
+    #[arg(short = 'f', long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Unix socket that is sent the terminal's master
+    #[arg(long, value_name = "SOCKET")]
+    console_socket: Option<PathBuf>,
+    /// Unix socket that is sent a pidfd of the container's process
+    #[arg(long, value_name = "SOCKET")]
+    pidfd_socket: Option<PathBuf>,
+    /// File to write the process's ID to
+    #[arg(long, value_name = "FILE")]
+    pid_file: Option<PathBuf>,
+    /// Move the root over / instead of pivoting; for a root on a ramdisk
+    #[arg(long)]
+    no_pivot: bool,
+    /// Accepted: no session keyring is ever made
+    #[arg(long)]
+    no_new_keyring: bool,
+    /// Number of descriptors after standard error to pass on
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    preserve_fds: u32,
+}
+
+impl Creation {
+    /// The library's options.
+    pub(super) fn options(self, id: String, globals: &Globals) -> CreateOptions {
+        CreateOptions {
+            id,
+            bundle: self.bundle,
+            config: self.config,
+            console_socket: self.console_socket,
+            pid_file: self.pid_file,
+            pidfd_socket: self.pidfd_socket,
+            no_pivot: self.no_pivot,
+            preserve_fds: self.preserve_fds,
+            manager: globals.manager,
+            rootless: globals.is_rootless(),
+        }
+    }
+}
+
+impl Command for Create {
+    fn run(self, globals: &Globals) -> Result<u8, Error> {
+        crate::launch::create(&globals.store(), &self.creation.options(self.id, globals))?;
+        Ok(0)
+    }
+}
