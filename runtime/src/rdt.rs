@@ -143,6 +143,15 @@ impl Group {
         Ok(())
     }
 
+    /// Changes one line of the class of service's schemata.
+    ///
+    /// # Errors
+    /// [`Error::Step`].
+    pub fn update(&self, line: &str) -> Result<(), Error> {
+        let path = self.clos.join("schemata");
+        std::fs::write(&path, format!("{line}\n")).map_err(|error| self.step("writing", &path, error))
+    }
+
     /// Removes what is the container's own: the monitoring group, and the class of service unless the configuration names
     /// it. Already gone is fine.
     ///

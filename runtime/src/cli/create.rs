@@ -63,7 +63,7 @@ impl Creation {
 
 impl Command for Create {
     fn run(self, globals: &Globals) -> Result<u8, Error> {
-        crate::launch::create(&globals.store(), &self.creation.options(self.id, globals))?;
+        crate::launch::create(&globals.store(), &self.creation.options(self.id, globals), &mut globals.warn())?;
         Ok(0)
     }
 }

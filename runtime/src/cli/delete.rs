@@ -12,7 +12,7 @@ pub(super) struct Delete {
 
 impl Command for Delete {
     fn run(self, globals: &Globals) -> Result<u8, Error> {
-        crate::launch::delete(&globals.store(), &self.id, self.force)?;
+        crate::launch::delete(&globals.store(), &self.id, self.force, &mut globals.warn())?;
         Ok(0)
     }
 }

@@ -91,7 +91,7 @@ impl Command for Exec {
             cgroup: self.cgroup,
             ignore_paused: self.ignore_paused,
         };
-        Ok(exit_code(crate::launch::exec(&store, &options)?))
+        Ok(exit_code(crate::launch::exec(&store, &options, &mut globals.warn())?))
     }
 }
 

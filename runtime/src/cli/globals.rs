@@ -162,6 +162,11 @@ impl Globals {
         Store::new(self.state_root())
     }
 
+    /// Where the library's warnings go.
+    pub(super) fn warn(&self) -> impl FnMut(String) {
+        |message| super::log::warning(self, &message)
+    }
+
     /// Where the state is: as asked, or the place that every caller without `--root` finds again.
     pub fn state_root(&self) -> PathBuf {
         if let Some(root) = &self.root {

@@ -115,6 +115,9 @@ pub enum Error {
     /// The cgroup.
     #[error(transparent)]
     Cgroup(#[from] crate::cgroup::Error),
+    /// The resctrl group.
+    #[error(transparent)]
+    Rdt(#[from] crate::rdt::Error),
     /// The launch.
     #[error(transparent)]
     Launch(#[from] crate::launch::Error),

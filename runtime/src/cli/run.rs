@@ -22,6 +22,6 @@ pub(super) struct Run {
 impl Command for Run {
     fn run(self, globals: &Globals) -> Result<u8, Error> {
         let options = self.creation.options(self.id, globals);
-        Ok(exit_code(crate::launch::run(&globals.store(), &options, self.detach, self.keep)?))
+        Ok(exit_code(crate::launch::run(&globals.store(), &options, self.detach, self.keep, &mut globals.warn())?))
     }
 }

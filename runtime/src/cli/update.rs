@@ -1,4 +1,5 @@
 use super::{Command, Error, Globals, container_cgroup};
+use crate::cgroup::Cgroup;
 use crate::spec::{self, BlockIo, Cpu, Memory, Pids, Resources};
 use std::io::Read;
 use std::path::PathBuf;
@@ -67,15 +68,13 @@ impl Command for Update {
         let container = globals.store().lock(&self.id)?;
         let resources = self.resources()?;
         spec::validate::validate_resources(&resources)?;
+        for field in Cgroup::ignored(&resources) {
+            globals.warn()(format!("{field}: has no effect on current kernels"));
+        }
         container_cgroup(&container)?.apply(&resources)?;
         for line in self.l3_cache_schema.iter().chain(&self.mem_bw_schema) {
-            let group = container.state.rdt_group.as_ref().ok_or_else(|| Error::NoRdtGroup(self.id.clone()))?;
-            let path = group.join("schemata");
-            std::fs::write(&path, format!("{line}\n")).map_err(|source| Error::File {
-                action: "writing",
-                path,
-                source,
-            })?;
+            let group = container.state.rdt.as_ref().ok_or_else(|| Error::NoRdtGroup(self.id.clone()))?;
+            group.update(line)?;
         }
         Ok(0)
     }
@@ -84,7 +83,7 @@ impl Command for Update {
 impl Update {
     /// The limits to change; the devices stay as they are, for the caller's file knows nothing of what others added.
     fn resources(&self) -> Result<Resources, Error> {
-        let Some(file) = &self.resources else { return Ok(self.from_flags()) };
+        let Some(file) = &self.resources else { return Ok(self.flags()) };
         let mut text = Vec::new();
         let read = if file.as_os_str() == "-" {
             std::io::stdin().read_to_end(&mut text)
@@ -97,7 +96,7 @@ impl Update {
         Ok(resources)
     }
 
-    fn from_flags(&self) -> Resources {
+    fn flags(&self) -> Resources {
         Resources {
             memory: Some(Memory {
                 limit: self.memory,
@@ -168,7 +167,7 @@ mod tests {
     #[test]
     fn negative_values_are_values() {
         let line = ["update", "--memory", "-1", "--cpu-quota", "-1", "--memory-swap=-1", "--pids-limit", "-1", "c"];
-        let resources = Update::try_parse_from(line).unwrap().from_flags();
+        let resources = Update::try_parse_from(line).unwrap().flags();
         assert_eq!(resources.memory.unwrap().limit, Some(-1));
         assert_eq!(resources.cpu.unwrap().quota, Some(-1));
         assert_eq!(resources.pids.unwrap().limit, Some(-1));
