@@ -1,5 +1,6 @@
 //! rtrun: a low-level OCI container runtime for real-time Linux.
 pub mod cgroup;
+pub mod cli;
 pub mod device;
 pub mod launch;
 pub mod rdt;
