@@ -267,3 +267,92 @@ fn problem(field: &'static str, problem: String) -> Error {
     };
     Error::Field { field, problem }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scheduler(policy: SchedulerPolicy) -> Scheduler {
+        Scheduler { policy, ..Scheduler::default() }
+    }
+
+    #[test]
+    fn contradictions_and_ranges_are_named() {
+        use SchedulerPolicy::*;
+        let deadline = |runtime, deadline, period| Scheduler {
+            runtime: Some(runtime),
+            deadline: Some(deadline),
+            period: Some(period),
+            ..scheduler(SchedDeadline)
+        };
+        for (s, part) in [
+            (scheduler(SchedFifo), "process.scheduler.priority: SCHED_FIFO needs 1 to 99, not 0"),
+            (Scheduler { priority: Some(100), ..scheduler(SchedRr) }, "SCHED_RR needs 1 to 99, not 100"),
+            (Scheduler { priority: Some(1), ..scheduler(SchedOther) }, "priority: 1 contradicts SCHED_OTHER"),
+            (Scheduler { nice: Some(20), ..scheduler(SchedBatch) }, "process.scheduler.nice: 20 is not -20 to 19"),
+            (Scheduler { runtime: Some(1), ..scheduler(SchedOther) }, "runtime: 1 contradicts SCHED_OTHER"),
+            (scheduler(SchedIso), "process.scheduler.policy: SCHED_ISO"),
+            (deadline(1000, 1_000_000, 1_000_000), "process.scheduler.runtime: 1000 ns is below the least"),
+            (deadline(2_000_000, 1_000_000, 1_000_000), "runtime ≤ deadline ≤ period"),
+            (deadline(10_000, 2_000_000, 1_000_000), "runtime ≤ deadline ≤ period"),
+            (
+                Scheduler { flags: vec!["SCHED_FLAG_X".into()], ..scheduler(SchedOther) },
+                "unknown flag \"SCHED_FLAG_X\"",
+            ),
+            (Scheduler { flags: vec!["RECLAIM".into()], ..scheduler(SchedOther) }, "RECLAIM contradicts SCHED_OTHER"),
+        ] {
+            let error = SchedAttr::plan(&s).unwrap_err().to_string();
+            assert!(error.contains(part), "{error}");
+        }
+    }
+
+    #[test]
+    fn both_spellings_of_a_flag_are_one() {
+        let with = |flag: &str| {
+            SchedAttr::plan(&Scheduler { flags: vec![flag.into()], ..scheduler(SchedulerPolicy::SchedOther) }).unwrap()
+        };
+        assert_eq!(with("SCHED_FLAG_RESET_ON_FORK"), with("RESET_ON_FORK"));
+    }
+
+    #[test]
+    fn what_is_set_is_read_back() {
+        std::thread::spawn(|| {
+            let flags = vec!["SCHED_FLAG_RESET_ON_FORK".into()];
+            let s = Scheduler { nice: Some(7), flags, ..scheduler(SchedulerPolicy::SchedBatch) };
+            let asked = SchedAttr::plan(&s).unwrap();
+            asked.set(Pid::from_raw(0)).unwrap();
+            let found = SchedAttr::read(Pid::from_raw(0)).unwrap();
+            asked.matches(&found).unwrap();
+            let other = SchedAttr::plan(&Scheduler { nice: Some(8), ..s }).unwrap();
+            assert_eq!(other.matches(&found).unwrap_err(), "nice: asked for 8, the kernel has 7");
+        })
+        .join()
+        .unwrap();
+    }
+
+    #[test]
+    fn fifo_takes_effect_or_its_refusal_says_why() {
+        std::thread::spawn(|| {
+            let asked =
+                SchedAttr::plan(&Scheduler { priority: Some(1), ..scheduler(SchedulerPolicy::SchedFifo) }).unwrap();
+            match asked.set(Pid::from_raw(0)) {
+                Ok(()) => asked.matches(&SchedAttr::read(Pid::from_raw(0)).unwrap()).unwrap(),
+                Err(error) => assert!(error.to_string().contains("RT"), "{error}"),
+            }
+        })
+        .join()
+        .unwrap();
+    }
+
+    #[test]
+    fn a_refused_deadline_is_explained() {
+        let s =
+            Scheduler { runtime: Some(10_000), deadline: Some(20_000), ..scheduler(SchedulerPolicy::SchedDeadline) };
+        std::thread::spawn(move || {
+            let error = SchedAttr::plan(&s).unwrap().set(Pid::from_raw(0)).unwrap_err().to_string();
+            assert!(error.contains("sched_deadline_period") || error.contains("CAP_SYS_NICE"), "{error}");
+        })
+        .join()
+        .unwrap();
+    }
+}

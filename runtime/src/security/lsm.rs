@@ -181,3 +181,45 @@ pub fn apparmor_enabled() -> bool {
 pub fn selinux_enabled() -> bool {
     SELINUX_MOUNTS.iter().any(|path| Path::new(path).exists())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn process(apparmor: Option<&str>, selinux: Option<&str>) -> Process {
+        Process {
+            apparmor_profile: apparmor.map(str::to_owned),
+            selinux_label: selinux.map(str::to_owned),
+            ..Process::default()
+        }
+    }
+
+    #[test]
+    fn nothing_asked_for_opens_nothing() {
+        for profile in [None, Some("")] {
+            let mut label = ExecLabel::plan(&process(profile, Some(""))).unwrap();
+            label.open().unwrap();
+            label.set().unwrap();
+            assert!(label.labels.is_empty());
+        }
+    }
+
+    #[test]
+    fn a_label_without_its_module_names_the_field() {
+        if apparmor_enabled() || selinux_enabled() {
+            eprintln!("skip: this host has a security module");
+            return;
+        }
+        ExecLabel::plan(&process(Some("unconfined"), None)).unwrap();
+        let error = |apparmor, selinux| ExecLabel::plan(&process(apparmor, selinux)).unwrap_err().to_string();
+        assert!(error(Some("p"), None).starts_with("process.apparmorProfile: \"p\" is asked for, but AppArmor is not"));
+        assert!(error(None, Some("l")).starts_with("process.selinuxLabel: \"l\" is asked for, but SELinux is not"));
+    }
+
+    #[test]
+    fn a_file_beside_procfs_is_not_taken_for_the_kernels() {
+        let mut label = Label::new("process.selinuxLabel", "l", b"l".to_vec(), &["/dev/null"]).unwrap();
+        assert!(matches!(label.open(), Err(Error::NotProc { .. })));
+        assert!(matches!(label.set(), Err(Error::NotOpen { .. })));
+    }
+}
