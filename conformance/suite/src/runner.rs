@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use crate::cases;
 use crate::harness::call::pause;
+use crate::harness::isolate::KILLED;
 use crate::harness::{Case, leftovers, rootfs};
 use crate::options::Options;
 use crate::report::{self, Cell, Report, Result, Row};
@@ -123,7 +124,10 @@ impl Run<'_> {
             Err(error) => return Result::Fail(format!("start the case's process: {error}")),
         };
         let (start, limit) = (Instant::now(), Duration::from_secs(self.options.timeout));
-        while matches!(child.try_wait(), Ok(None)) {
+        let status = loop {
+            if let Ok(Some(status)) = child.try_wait() {
+                break status;
+            }
             if start.elapsed() > limit {
                 let _ = child.kill();
                 leftovers::thaw(id);
@@ -131,6 +135,9 @@ impl Run<'_> {
                 return Result::Fail(format!("did not end within {limit:?}"));
             }
             pause(start.elapsed());
+        };
+        if status.code() == Some(i32::from(KILLED)) {
+            return Result::Fail("the runtime killed a process that is not the container's: the case itself".into());
         }
         verdict(&fs::read_to_string(&out).unwrap_or_default()).unwrap_or_else(|| {
             Result::Fail(format!("the suite broke: {}", fs::read_to_string(&err).unwrap_or_default()))

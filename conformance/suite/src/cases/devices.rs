@@ -24,13 +24,16 @@ pub const CASES: &[Case] = &[
     case("default-modes", |c| c.sh_is("stat -c %a /dev/null /dev/zero /dev/tty | sort -u", "666")),
     case("links", |c| {
         c.sh_is(
-            "readlink /dev/fd /dev/stdin /dev/stdout /dev/stderr",
+            "for name in fd stdin stdout stderr; do readlink /dev/$name; done",
             "/proc/self/fd\n/proc/self/fd/0\n/proc/self/fd/1\n/proc/self/fd/2",
         )
     }),
     case("ptmx-is-of-the-own-devpts", |c| c.sh_is("readlink /dev/ptmx", "pts/ptmx"))
         .note("a link, as all peers make it"),
-    case("core-link", |c| c.sh_is("readlink /dev/core", "/proc/kcore")),
+    case("core-link", |c| {
+        crate::harness::host::needs_file("/proc/kcore")?;
+        c.sh_is("readlink /dev/core", "/proc/kcore")
+    }),
     case("added-character-node", |c| {
         node(
             c,
@@ -83,7 +86,7 @@ pub const CASES: &[Case] = &[
     case("rule-allow-all", |c| access(c, &[json!({"allow": true, "access": "rwm"})], "yes")),
     case("rule-order-the-last-one-wins", |c| {
         let allow = json!({"allow": true, "access": "rwm"});
-        access(c, &[allow, json!({"allow": false, "type": "c", "major": 1, "minor": 11, "access": "rwm"})], "no")
+        access(c, &[allow, json!({"allow": false, "type": "c", "major": 1, "minor": 11, "access": "rw"})], "no")
     }),
     case("rule-write-only", |c| {
         let deny = json!({"allow": false, "access": "rwm"});

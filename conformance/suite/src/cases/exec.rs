@@ -18,11 +18,13 @@ pub const CASES: &[Case] = &[
     }),
     case("cwd", |c| prints(c, &["--cwd", "/tmp"], "pwd", "/tmp")),
     case("cwd-with-equals", |c| prints(c, &["--cwd=/etc"], "pwd", "/etc")),
-    case("env", |c| prints(c, &["--env", "A=1", "-e", "B=2"], "echo $A$B", "12")),
+    case("env", |c| prints(c, &["--env", "A=1", "--env", "B=2"], "echo $A$B", "12")),
+    case("env-short-flag", |c| prints(c, &["-e", "PATH=/bin", "-e", "B=2"], "echo $B", "2")),
     case("env-of-the-container-is-kept", |c| {
         c.set("/process/env/-", json!("OWN=here"));
         prints(c, &["--env", "A=1"], "echo $OWN$A", "here1")
-    }),
+    })
+    .note("crun's --env replaces the environment, PATH too"),
     case("user-id", |c| prints(c, &["--user", "1000"], "id -u", "1000")),
     case("user-and-group", |c| prints(c, &["--user", "1000:100"], "id -u; id -g", "1000\n100")),
     case("additional-gids", |c| {
@@ -89,7 +91,7 @@ pub const CASES: &[Case] = &[
     case("process-file-scheduler", |c| {
         process(
             c,
-            json!({"args": ["nice"], "env": ["PATH=/bin"], "cwd": "/", "user": {"uid": 0, "gid": 0},
+            json!({"args": ["sh", "-c", "cut -d' ' -f19 /proc/self/stat"], "env": ["PATH=/bin"], "cwd": "/", "user": {"uid": 0, "gid": 0},
             "scheduler": {"policy": "SCHED_OTHER", "nice": 7}}),
             "7",
         )

@@ -183,7 +183,9 @@ pub const CASES: &[Case] = &[
     }),
     case("devpts-is-new", |c| c.sh_is("ls /dev/pts", "ptmx")),
     case("mqueue", |c| c.sh_is("grep -c ' /dev/mqueue .* - mqueue ' /proc/self/mountinfo", "1")),
-    case("sysfs-is-read-only", |c| c.sh_is("grep ' /sys ' /proc/self/mountinfo | cut -d' ' -f6 | cut -d, -f1", "ro")),
+    case("sysfs-is-read-only", |c| {
+        c.sh_is("awk '$5 == \"/sys\" { print substr($6, 1, 2) }' /proc/self/mountinfo", "ro")
+    }),
     case("cgroup-shows-the-own-group", |c| {
         c.namespace("cgroup", None);
         let file = if cgroup::pure_v2() { "/sys/fs/cgroup/cgroup.procs" } else { "/sys/fs/cgroup/pids/cgroup.procs" };

@@ -11,6 +11,8 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use nix::sys::stat::{Mode, SFlag, makedev, mknod};
+
 use super::case::{OrFail, Stop, Verdict, fail};
 
 /// How a command ended.
@@ -73,7 +75,7 @@ pub struct Call {
 }
 
 impl Call {
-    /// `program` with `args`, stdin from /dev/null, ended after 15 s.
+    /// `program` with `args`, stdin from a null device, ended after 15 s.
     pub fn new<S: AsRef<std::ffi::OsStr>>(program: &Path, args: impl IntoIterator<Item = S>) -> Call {
         let mut command = Command::new(program);
         command.args(args);
@@ -108,7 +110,10 @@ impl Call {
         let [out, err] = ["out", "err"].map(|kind| dir.join(format!("{serial:03}.{kind}")));
         let create = |path: &Path| File::create(path).or_fail(path.display());
         self.command.stdout(create(&out)?).stderr(create(&err)?);
-        self.command.stdin(if self.stdin.is_some() { Stdio::piped() } else { Stdio::null() });
+        self.command.stdin(match self.stdin {
+            Some(_) => Stdio::piped(),
+            None => null(dir).map_or_else(|_| Stdio::null(), Stdio::from),
+        });
         let handed: Vec<RawFd> = self.handed.iter().map(AsRawFd::as_raw_fd).collect();
         // SAFETY: the closure only duplicates descriptors, which is async-signal-safe, and allocates nothing.
         unsafe { self.command.pre_exec(move || hand_over(&handed)) };
@@ -124,6 +129,17 @@ impl Call {
     pub fn output(self, dir: &Path) -> Verdict<Output> {
         self.spawn(dir)?.wait()
     }
+}
+
+/// A null device of the case's own in `dir`: runtimes were seen to change the owner of their stdin, and the host's
+/// /dev/null must not suffer for it.
+pub fn null(dir: &Path) -> io::Result<File> {
+    let path = dir.join("null");
+    if !path.exists() {
+        let mode = Mode::from_bits_truncate(0o666);
+        mknod(&path, SFlag::S_IFCHR, mode, makedev(1, 3))?;
+    }
+    File::open(path)
 }
 
 /// Duplicates `fds` to 3, 4, …, out of each other's way first.

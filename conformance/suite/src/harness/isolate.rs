@@ -18,6 +18,9 @@ use super::{Container, leftovers};
 use crate::cases;
 use crate::options::Job;
 
+/// Exit code that tells that the case's process was ended by a signal.
+pub const KILLED: u8 = 137;
+
 /// Runs one case and prints its result as one JSON line.
 pub fn run_job(job: &Job) -> Result<ExitCode, String> {
     let text = |what: &'static str| move |errno: Errno| format!("isolate case: {what}: {errno}");
@@ -55,7 +58,7 @@ fn reap_until(worker: Pid) -> ExitCode {
 fn exit_code(status: WaitStatus) -> ExitCode {
     match status {
         WaitStatus::Exited(_, code) => ExitCode::from(code as u8),
-        _ => ExitCode::FAILURE,
+        _ => ExitCode::from(KILLED),
     }
 }
 
