@@ -241,7 +241,6 @@ fn view(cgroup: &Cgroup, in_namespace: bool) -> CgroupView {
         name: hierarchy.name().to_owned(),
         mountpoint: hierarchy.mountpoint().to_path_buf(),
         path: hierarchy.path().to_path_buf(),
-        options: Vec::new(),
     });
     CgroupView { unified: cgroup.is_unified(), in_namespace, hierarchies: hierarchies.collect() }
 }

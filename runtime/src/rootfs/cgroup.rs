@@ -21,14 +21,12 @@ pub struct CgroupView {
 /// One hierarchy of the host.
 #[derive(Clone, Debug)]
 pub struct CgroupMount {
-    /// Controllers as `cpu` or `cpu,cpuacct`, the name of a named hierarchy as `systemd`, empty for cgroup2.
+    /// Controllers as `cpu` or `cpu,cpuacct`, or the name of a hierarchy without any, as `systemd`; empty for cgroup2.
     pub name: String,
     /// Where the host has it mounted.
     pub mountpoint: PathBuf,
     /// The container's cgroup below the mount point.
     pub path: PathBuf,
-    /// mount(2) options that name the hierarchy, as `cpu` or `none`, `name=systemd`; none for cgroup2.
-    pub options: Vec<String>,
 }
 
 impl CgroupMount {
@@ -81,9 +79,7 @@ impl Rootfs {
 /// when the kernel refuses a mount without CAP_SYS_ADMIN over the hierarchy.
 fn instance(mount: &Mount, hierarchy: &CgroupMount, in_namespace: bool, attributes: u64) -> Result<OwnedFd, Error> {
     if in_namespace {
-        let kind = if hierarchy.name.is_empty() { "cgroup2" } else { "cgroup" };
-        let options = hierarchy.options.iter().map(|option| option.split_once('=').unwrap_or((option, "")));
-        match filesystem::plain(mount, kind, "cgroup", &options.collect::<Vec<_>>(), attributes) {
+        match new_instance(mount, &hierarchy.name, attributes) {
             Err(Error::Filesystem { errno: Errno::EPERM | Errno::EBUSY, .. }) => {}
             result => return result,
         }
@@ -98,6 +94,20 @@ fn instance(mount: &Mount, hierarchy: &CgroupMount, in_namespace: bool, attribut
         mount.change(tree.as_fd(), false, &MountAttr { set: attributes, ..MountAttr::default() })?;
     }
     Ok(tree)
+}
+
+/// A v1 hierarchy is told by its controllers; what the kernel doesn't know as one is the name of a hierarchy.
+fn new_instance(mount: &Mount, name: &str, attributes: u64) -> Result<OwnedFd, Error> {
+    if name.is_empty() {
+        return filesystem::plain(mount, "cgroup2", "cgroup", &[], attributes);
+    }
+    let controllers = name.split(',').map(|controller| (controller, "")).collect::<Vec<_>>();
+    match filesystem::plain(mount, "cgroup", "cgroup", &controllers, attributes) {
+        Err(Error::Filesystem { errno: Errno::EINVAL | Errno::ENOENT, .. }) => {
+            filesystem::plain(mount, "cgroup", "cgroup", &[("none", ""), ("name", name)], attributes)
+        }
+        result => result,
+    }
 }
 
 /// `cpu` and `cpuacct` lead to `cpu,cpuacct`.

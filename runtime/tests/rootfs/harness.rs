@@ -205,9 +205,7 @@ impl Bundle {
             let name = mountpoint.file_name()?.to_string_lossy().into_owned();
             let name = if kind == "cgroup2" { String::new() } else { name };
             let own = matches!(kind, "cgroup" | "cgroup2") && mountpoint.starts_with("/sys/fs/cgroup");
-            let options = filesystem.rsplit(' ').next()?.split(',').skip(1).map(str::to_owned).collect();
-            let options = if kind == "cgroup2" { Vec::new() } else { options };
-            own.then(|| CgroupMount { options, path: "/".into(), name, mountpoint })
+            own.then(|| CgroupMount { path: "/".into(), name, mountpoint })
         });
         let hierarchies = hierarchies.collect::<Vec<_>>();
         CgroupView { unified: hierarchies.len() == 1, in_namespace: self.cgroup_namespace, hierarchies }
