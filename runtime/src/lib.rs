@@ -1,6 +1,7 @@
 //! rtrun: a low-level OCI container runtime for real-time Linux.
 pub mod cgroup;
 pub mod cli;
+pub mod criu;
 pub mod device;
 pub mod launch;
 pub mod rdt;

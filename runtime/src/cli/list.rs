@@ -29,7 +29,7 @@ impl Command for List {
                         state.status.to_string(),
                         state.bundle.display().to_string(),
                         state.created,
-                        state.owner,
+                        if state.owner.is_empty() { "root".into() } else { state.owner },
                     ]
                 }));
                 print(&columns(&rows))

@@ -1,6 +1,7 @@
 //! The command line: one file a command. A command says what it takes (a clap parser) and what it does; nothing below
 //! this module prints.
 
+mod checkpoint;
 mod create;
 mod delete;
 mod events;
@@ -80,7 +81,7 @@ pub enum Error {
         source: io::Error,
     },
     /// A container in another state than the command needs; the last words are those that callers look for.
-    #[error("can't {action} container {id}, which is {status}: {wanted}")]
+    #[error("{action}: container {id} is {status}: {wanted}")]
     Status {
         /// Its name.
         id: String,
@@ -118,6 +119,9 @@ pub enum Error {
     /// The resctrl group.
     #[error(transparent)]
     Rdt(#[from] crate::rdt::Error),
+    /// Checkpoint and restore.
+    #[error(transparent)]
+    Criu(#[from] crate::criu::Error),
     /// The launch.
     #[error(transparent)]
     Launch(#[from] crate::launch::Error),
@@ -128,6 +132,11 @@ pub enum Error {
 
 /// A command: its arguments are its fields.
 trait Command: CommandFactory + FromArgMatches {
+    /// What must hold for the command to be offered at all: without it, its help fails too.
+    fn before_help(_: &Globals) -> Result<(), Error> {
+        Ok(())
+    }
+
     /// Does it; the result is the exit code.
     fn run(self, globals: &Globals) -> Result<u8, Error>;
 }
@@ -153,6 +162,8 @@ const COMMANDS: &[Entry] = &[
     entry::<freeze::Resume>("resume", "thaw a paused container"),
     entry::<update::Update>("update", "change the limits of a container"),
     entry::<events::Events>("events", "print what a container uses"),
+    entry::<checkpoint::Checkpoint>("checkpoint", "write a container's processes to files"),
+    entry::<checkpoint::Restore>("restore", "make a container from a checkpoint"),
     entry::<features::Features>("features", "print what this build implements"),
     entry::<spec::Spec>("spec", "write a config.json to start from"),
 ];
@@ -200,7 +211,7 @@ fn dispatch<C: Command>(name: &'static str, rest: Vec<OsString>, globals: &Globa
         .and_then(|mut matches| C::from_arg_matches_mut(&mut matches));
     match parsed {
         Ok(command) => command.run(globals),
-        Err(error) if !error.use_stderr() => print(&error.to_string()),
+        Err(error) if !error.use_stderr() => C::before_help(globals).and_then(|()| print(&error.to_string())),
         Err(error) => {
             let text = error.to_string();
             Err(Error::Usage(text.strip_prefix("error: ").unwrap_or(&text).trim_end().to_owned()))
