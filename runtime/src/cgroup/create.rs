@@ -3,7 +3,7 @@
 use super::devices::{self, Policy};
 use super::setting::{Setting, write_all};
 use super::tree::Made;
-use super::{Cgroup, Entry, Error, Hierarchy, Manager, bpf, knob, tree, v1, v2};
+use super::{Cgroup, Entry, Error, Hierarchy, Manager, bpf, knob, systemd, tree, v1, v2};
 use crate::spec::Resources;
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
@@ -22,14 +22,32 @@ impl Cgroup {
     /// [`Error::InUse`] if processes are in it already, [`Error::Refused`] and [`Error::Unsupported`] naming the field,
     /// [`Error::Io`].
     pub fn create(&self, resources: Option<&Resources>, init: Option<Pid>) -> Result<Entry, Error> {
-        let _ = init;
         let nothing = Resources::default();
         let limits = resources.unwrap_or(&nothing);
         let settings = self.settings(limits)?;
+        let policy = if self.rootless { None } else { Some(Policy::of(resources)?) };
+        if let Some(unit) = &self.unit {
+            let init = init.ok_or(Error::NoInit)?;
+            systemd::start(unit, init, self.rootless, limits, policy.as_ref(), self.unified)?;
+        }
+        let entry = self.make(limits, &settings, policy.as_ref());
+        if let (Err(_), Some(unit)) = (&entry, &self.unit) {
+            // The first error is the one to tell.
+            let _ = systemd::stop(unit, self.rootless);
+        }
+        entry
+    }
+
+    fn make(&self, limits: &Resources, settings: &[Setting], policy: Option<&Policy>) -> Result<Entry, Error> {
         let mut made = Made::default();
         let mut joined = Vec::with_capacity(self.hierarchies.len());
         for hierarchy in &self.hierarchies {
             let dir = hierarchy.directory();
+            // systemd has made it, and the init is in it.
+            if self.unit.is_some() && dir.exists() {
+                joined.push((hierarchy, dir));
+                continue;
+            }
             match made.make(&dir, &hierarchy.mountpoint, hierarchy.has("cpuset")) {
                 Ok(()) => joined.push((hierarchy, dir)),
                 Err(Error::Io { errno: Errno::EACCES | Errno::EPERM | Errno::EROFS, .. })
@@ -37,8 +55,10 @@ impl Cgroup {
                 Err(error) => return Err(error),
             }
         }
-        self.limit(limits, &settings, &joined)?;
-        self.restrict_devices(resources, false, &joined)?;
+        self.limit(limits, settings, &joined)?;
+        if let Some(policy) = policy {
+            restrict_devices(policy, false, &joined)?;
+        }
         let entry = enter(&joined)?;
         made.keep();
         Ok(entry)
@@ -56,11 +76,15 @@ impl Cgroup {
                 v2::check_memory(&v2.directory(), resources)?;
             }
         }
-        self.limit(resources, &settings, &joined)?;
-        if resources.devices.is_empty() {
-            return Ok(());
+        let policy = match self.rootless || resources.devices.is_empty() {
+            true => None,
+            false => Some(Policy::of(Some(resources))?),
+        };
+        if let Some(unit) = &self.unit {
+            systemd::update(unit, self.rootless, resources, policy.as_ref(), self.unified)?;
         }
-        self.restrict_devices(Some(resources), true, &joined)
+        self.limit(resources, &settings, &joined)?;
+        policy.map_or(Ok(()), |policy| restrict_devices(&policy, true, &joined))
     }
 
     /// The way in for a further process.
@@ -140,28 +164,17 @@ impl Cgroup {
             None => Ok(()),
         }
     }
+}
 
-    /// An ordinary user can't open a device that he could not open outside, nor make one: his container needs no rules.
-    fn restrict_devices(
-        &self,
-        resources: Option<&Resources>,
-        in_use: bool,
-        joined: &[(&Hierarchy, PathBuf)],
-    ) -> Result<(), Error> {
-        if self.rootless {
-            return Ok(());
-        }
-        let policy = Policy::of(resources)?;
-        if let Some((_, dir)) = joined.iter().find(|(hierarchy, _)| hierarchy.has("devices")) {
-            return if in_use { devices::update_v1(dir, &policy) } else { devices::write_v1(dir, &policy) };
-        }
-        match directory_of(joined, "") {
-            Some(dir) => bpf::restrict(dir, &policy),
-            None if joined.is_empty() || policy.is_open() => Ok(()),
-            None => {
-                Err(Error::unsupported("linux.resources.devices", "this host has neither v1's devices nor a v2 tree"))
-            }
-        }
+/// Not for an ordinary user's container: it can open no device that he can't open himself, nor make one.
+fn restrict_devices(policy: &Policy, in_use: bool, joined: &[(&Hierarchy, PathBuf)]) -> Result<(), Error> {
+    if let Some((_, dir)) = joined.iter().find(|(hierarchy, _)| hierarchy.has("devices")) {
+        return if in_use { devices::update_v1(dir, policy) } else { devices::write_v1(dir, policy) };
+    }
+    match directory_of(joined, "") {
+        Some(dir) => bpf::restrict(dir, policy),
+        None if joined.is_empty() || policy.is_open() => Ok(()),
+        None => Err(Error::unsupported("linux.resources.devices", "this host has neither v1's devices nor a v2 tree")),
     }
 }
 

@@ -1,3 +1,4 @@
+use super::dbus::BusError;
 use nix::errno::Errno;
 use std::path::PathBuf;
 
@@ -86,6 +87,29 @@ pub enum Error {
         /// The verifier's log.
         log: String,
     },
+    /// systemd was not reached, or refused.
+    #[error("systemd: {step} {unit}: {source}")]
+    Bus {
+        /// The method.
+        step: &'static str,
+        /// Which scope.
+        unit: String,
+        /// Why.
+        source: BusError,
+    },
+    /// A job of systemd ended badly.
+    #[error("systemd: {step} {unit}: the job ended as {result:?}; journalctl -u {unit} says why")]
+    Job {
+        /// The method.
+        step: &'static str,
+        /// Which scope.
+        unit: String,
+        /// `failed`, `canceled`, `timeout`, `dependency`, `skipped`.
+        result: String,
+    },
+    /// systemd makes a scope around a process, and none was given.
+    #[error("the systemd manager needs the container's init before it can make a scope")]
+    NoInit,
     /// Real-time bandwidth was refused.
     #[error(
         "real-time budget of {budget_us} us: writing {value} to {path}: {errno}; \

@@ -9,6 +9,7 @@
 
 mod bpf;
 mod create;
+mod dbus;
 mod devices;
 mod error;
 mod freezer;
@@ -18,10 +19,12 @@ mod path;
 mod realtime;
 mod setting;
 mod stats;
+mod systemd;
 mod tree;
 mod v1;
 mod v2;
 
+pub use dbus::BusError;
 pub use error::Error;
 pub use stats::Stats;
 
@@ -129,7 +132,8 @@ impl Cgroup {
     /// The cgroup's paths on this host's layout. Creates nothing.
     ///
     /// # Errors
-    /// [`Error::Layout`] without cgroups, [`Error::Path`] for a bad `linux.cgroupsPath`.
+    /// [`Error::Layout`] without cgroups, [`Error::Path`] for a bad `linux.cgroupsPath`, [`Error::Bus`] if an ordinary
+    /// user's systemd is not reached.
     pub fn plan(spec: &Spec, id: &str, manager: Manager, rootless: bool) -> Result<Self, Error> {
         let path = spec.linux.cgroups_path.as_deref();
         let mut cgroup = Self { manager, rootless, unified: false, hierarchies: Vec::new(), unit: None };
@@ -140,7 +144,8 @@ impl Cgroup {
         let place = match manager {
             Manager::Systemd => {
                 let unit = path::unit(path, id, rootless)?;
-                let directory = path::slice_directory(&unit.slice)?.join(&unit.name);
+                let slice = systemd::manager_directory(rootless)?.join(path::slice_directory(&unit.slice)?);
+                let directory = slice.join(&unit.name);
                 cgroup.unit = Some(unit);
                 path::Place::Absolute(directory)
             }
@@ -292,8 +297,11 @@ impl Cgroup {
     /// are waited for, at most two seconds.
     ///
     /// # Errors
-    /// [`Error::Io`] with EBUSY if processes are left.
+    /// [`Error::Io`] with EBUSY if processes are left; [`Error::Bus`] if systemd is not reached.
     pub fn remove(&self) -> Result<(), Error> {
+        if let Some(unit) = &self.unit {
+            systemd::stop(unit, self.rootless)?;
+        }
         self.hierarchies.iter().try_for_each(|hierarchy| tree::remove(&hierarchy.directory()))
     }
 
