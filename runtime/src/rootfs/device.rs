@@ -7,6 +7,7 @@ use nix::errno::Errno;
 use rustix::fs::{AtFlags, FileType, Gid, Mode, OFlags, ResolveFlags, Statx, Uid};
 use std::ffi::OsStr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 /// Nodes that each container has (`config-linux.md`, Default Devices), all of the kernel's memory driver but tty.
@@ -194,16 +195,29 @@ fn own(parent: BorrowedFd, name: &OsStr, node: &Node) -> Result<(), Error> {
         .map_err(|error| node.failed("chown")(errno(error)))
 }
 
-/// Binds the host's node of the same path, or that which udev links by number.
+/// Binds the host's node of the same path, or wherever in its /dev the same device is: callers rename devices.
 fn bind_node(parent: BorrowedFd, name: &OsStr, node: &Node) -> Result<(), Error> {
-    let class = if node.kind == FileType::BlockDevice { "block" } else { "char" };
-    let by_number = PathBuf::from(format!("/dev/{class}/{}:{}", node.major, node.minor));
-    let tree = match host_node(&Path::new("/").join(&node.path), node) {
-        Err(Error::DeviceMismatch { .. } | Error::Device { errno: Errno::ENOENT, .. }) => host_node(&by_number, node)?,
-        result => result?,
-    };
+    let tree = host_node(&Path::new("/").join(&node.path), node).or_else(|error| {
+        let elsewhere = find_node(Path::new("/dev"), node);
+        elsewhere.map_or(Err(error), |path| host_node(&path, node))
+    })?;
     let target = resolve::make_file(parent, &name.to_owned()).map_err(node.failed("making the file to mount on"))?;
     tree::attach(tree.as_fd(), target.as_fd()).map_err(node.failed("attaching the host's node"))
+}
+
+/// Looks through a directory and those below it, links not followed.
+fn find_node(directory: &Path, node: &Node) -> Option<PathBuf> {
+    let mut entries = std::fs::read_dir(directory).ok()?.flatten();
+    entries.find_map(|entry| {
+        let metadata = entry.metadata().ok()?;
+        let number = rustix::fs::makedev(node.major, node.minor);
+        if metadata.is_dir() {
+            find_node(&entry.path(), node)
+        } else {
+            let same = FileType::from_raw_mode(metadata.mode()) == node.kind && metadata.rdev() == number;
+            same.then(|| entry.path())
+        }
+    })
 }
 
 fn host_node(path: &Path, node: &Node) -> Result<OwnedFd, Error> {

@@ -192,9 +192,10 @@ fn plan_bind(
     if planned.options.remount {
         return Ok(Action::Remount);
     }
-    // Relabelling (z, Z), change of owners (U) and overlays (O) were the caller's work; it may leave their names.
-    if let Some((key, _)) = planned.options.data.iter().find(|(key, _)| !matches!(key.as_str(), "z" | "Z" | "U" | "O"))
-    {
+    // The kernel ignores a filesystem's KEY=VALUE here, and callers give them; a flag that it would ignore is a typing
+    // mistake, but for relabelling (z, Z), change of owners (U) and overlays (O), which were the caller's work.
+    let is_unknown = |key: &str, value: &Option<String>| value.is_none() && !matches!(key, "z" | "Z" | "U" | "O");
+    if let Some((key, _)) = planned.options.data.iter().find(|(key, value)| is_unknown(key, value)) {
         return Err(planned.invalid(format!("{key:?} is no option of a bind mount")));
     }
     let source = source.ok_or_else(|| planned.invalid("a bind mount needs a source"))?;

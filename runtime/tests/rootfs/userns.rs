@@ -27,6 +27,18 @@ fn devices_are_the_hosts_and_open() {
 }
 
 #[test]
+fn a_renamed_device_is_found_by_its_number() {
+    if skip() {
+        return;
+    }
+    let mut bundle = bundle("renamed");
+    bundle.spec["linux"]["devices"] = json!([{"path": "/dev/mine", "type": "c", "major": 1, "minor": 5}]);
+    assert_eq!(bundle.run("stat -c '%F %t:%T' /dev/mine").ok(), "character special file 1:5\n");
+    bundle.spec["linux"]["devices"][0]["minor"] = json!(99);
+    assert!(bundle.run("true").refused().contains("linux.devices (/dev/mine): opening the host's node: ENOENT"));
+}
+
+#[test]
 fn a_source_that_only_the_parent_reaches_is_mounted_and_does_not_propagate() {
     if skip() {
         return;
