@@ -144,11 +144,13 @@ impl ProcessPlan {
         self.check_cwd()
     }
 
-    /// The kernel names a directory outside of the root "(unreachable)", which getcwd(3) makes ENOENT.
+    /// The kernel names a directory outside of the root "(unreachable)", which getcwd(3) makes ENOENT. Any other error
+    /// is the container's own filter forbidding the call.
     fn check_cwd(&self) -> Result<(), Error> {
         match nix::unistd::getcwd() {
-            Ok(path) if path.is_absolute() => Ok(()),
-            _ => Err(Error::CwdOutside(self.cwd.clone())),
+            Ok(path) if !path.is_absolute() => Err(Error::CwdOutside(self.cwd.clone())),
+            Err(Errno::ENOENT) => Err(Error::CwdOutside(self.cwd.clone())),
+            _ => Ok(()),
         }
     }
 
@@ -202,6 +204,9 @@ impl ProcessPlan {
         if let Some(personality) = &self.personality {
             personality.apply()?;
         }
+        // Before the filter, which may forbid these calls.
+        self.close_descriptors()?;
+        self.restore_signals()?;
         // Without no_new_privs a filter needs CAP_SYS_ADMIN, which the next step may drop.
         if !self.no_new_privileges {
             self.load_filter(state)?;
@@ -211,8 +216,6 @@ impl ProcessPlan {
             prctl("prctl(PR_SET_NO_NEW_PRIVS)", libc::PR_SET_NO_NEW_PRIVS, 1)?;
         }
         self.label.set()?;
-        self.close_descriptors()?;
-        self.restore_signals()?;
         if self.no_new_privileges {
             self.load_filter(state)?;
         }
