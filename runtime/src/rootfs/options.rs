@@ -212,6 +212,13 @@ mod tests {
     }
 
     #[test]
+    fn what_features_lists_is_not_left_to_the_filesystem() {
+        for name in crate::spec::names::MOUNT_OPTIONS {
+            assert!(options(&[name]).data.is_empty(), "{name}");
+        }
+    }
+
+    #[test]
     fn generic_options_become_attributes_and_the_rest_data() {
         let parsed = options(&["nosuid", "strictatime", "mode=755", "size=65536k", "newinstance"]);
         assert_eq!(parsed.attributes.set, MOUNT_ATTR_NOSUID | MOUNT_ATTR_STRICTATIME);

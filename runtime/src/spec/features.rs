@@ -1,5 +1,6 @@
+use super::MemoryPolicyMode;
 use super::names;
-use super::{MemoryPolicyMode, SeccompAction, SeccompArch, SeccompOperator};
+use crate::security::seccomp;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -22,7 +23,7 @@ struct Linux {
     namespaces: &'static [&'static str],
     capabilities: &'static [&'static str],
     cgroup: Cgroup,
-    seccomp: Seccomp,
+    seccomp: seccomp::Features,
     apparmor: Enabled,
     selinux: Enabled,
     intel_rdt: IntelRdt,
@@ -47,17 +48,6 @@ struct Cgroup {
 }
 
 #[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Seccomp {
-    enabled: bool,
-    actions: &'static [SeccompAction],
-    operators: &'static [SeccompOperator],
-    archs: &'static [SeccompArch],
-    known_flags: &'static [&'static str],
-    supported_flags: &'static [&'static str],
-}
-
-#[derive(Debug, Serialize)]
 struct IntelRdt {
     enabled: bool,
     schemata: bool,
@@ -76,35 +66,6 @@ struct MountExtensions {
 }
 
 const YES: Enabled = Enabled { enabled: true };
-
-const ACTIONS: &[SeccompAction] = &[
-    SeccompAction::ScmpActAllow,
-    SeccompAction::ScmpActErrno,
-    SeccompAction::ScmpActKill,
-    SeccompAction::ScmpActKillProcess,
-    SeccompAction::ScmpActKillThread,
-    SeccompAction::ScmpActLog,
-    SeccompAction::ScmpActNotify,
-    SeccompAction::ScmpActTrace,
-    SeccompAction::ScmpActTrap,
-];
-
-const OPERATORS: &[SeccompOperator] = &[
-    SeccompOperator::ScmpCmpEq,
-    SeccompOperator::ScmpCmpGe,
-    SeccompOperator::ScmpCmpGt,
-    SeccompOperator::ScmpCmpLe,
-    SeccompOperator::ScmpCmpLt,
-    SeccompOperator::ScmpCmpMaskedEq,
-    SeccompOperator::ScmpCmpNe,
-];
-
-/// The architectures whose system call tables this build has.
-#[cfg(target_arch = "x86_64")]
-const ARCHS: &[SeccompArch] = &[SeccompArch::Native, SeccompArch::X32, SeccompArch::X86, SeccompArch::X86_64];
-/// The architectures whose system call tables this build has.
-#[cfg(target_arch = "aarch64")]
-const ARCHS: &[SeccompArch] = &[SeccompArch::Native, SeccompArch::Aarch64, SeccompArch::Arm];
 
 const MODES: &[MemoryPolicyMode] = &[
     MemoryPolicyMode::MpolDefault,
@@ -127,14 +88,7 @@ pub fn features() -> Features {
             namespaces: names::NAMESPACES,
             capabilities: names::CAPABILITIES,
             cgroup: Cgroup { v1: true, v2: true, systemd: true, systemd_user: true, rdma: true },
-            seccomp: Seccomp {
-                enabled: true,
-                actions: ACTIONS,
-                operators: OPERATORS,
-                archs: ARCHS,
-                known_flags: names::SECCOMP_FLAGS,
-                supported_flags: names::SECCOMP_FLAGS,
-            },
+            seccomp: seccomp::features(),
             apparmor: YES,
             selinux: YES,
             intel_rdt: IntelRdt { enabled: true, schemata: true, monitoring: true },

@@ -57,11 +57,12 @@ pub const CAPABILITIES: &[&str] = &[
 
 /// Options of `mounts[].options` that are the runtime's and not the filesystem's (`config.md`, Linux mount options).
 pub const MOUNT_OPTIONS: &[&str] = &[
-    "acl",
     "async",
     "atime",
     "bind",
+    "copy-symlink",
     "defaults",
+    "dest-nofollow",
     "dev",
     "diratime",
     "dirsync",
@@ -71,7 +72,6 @@ pub const MOUNT_OPTIONS: &[&str] = &[
     "lazytime",
     "loud",
     "mand",
-    "noacl",
     "noatime",
     "nodev",
     "nodiratime",
@@ -115,6 +115,7 @@ pub const MOUNT_OPTIONS: &[&str] = &[
     "shared",
     "silent",
     "slave",
+    "src-nofollow",
     "strictatime",
     "suid",
     "symfollow",
