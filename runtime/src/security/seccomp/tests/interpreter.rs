@@ -2,7 +2,7 @@ use seccompiler::sock_filter;
 
 /// Runs the program as the kernel would; panics on what its verifier refuses.
 pub(super) fn run(program: &[sock_filter], number: u32, arch: u32, arguments: [u64; 6]) -> u32 {
-    let mut data = vec![0u8; 64];
+    let mut data = [0u8; 64];
     data[0..4].copy_from_slice(&number.to_le_bytes());
     data[4..8].copy_from_slice(&arch.to_le_bytes());
     for (index, argument) in arguments.iter().enumerate() {
