@@ -35,7 +35,7 @@ CONF
 
 # an OCI image archive of one layer: the blobs are named by their digests
 make_image() {
-    local blobs=$work/oci/blobs/sha256 layer config manifest size
+    local blobs=$work/oci/blobs/sha256 layer config manifest
     mkdir -p "$blobs"
     "$top/scripts/make-rootfs" "$work/rootfs"
     printf '#!/bin/sh\ntrap "exit 0" TERM INT\nwhile :; do sleep 3600 & wait; done\n' >"$work/rootfs/bin/pause"
@@ -72,7 +72,7 @@ after_each() {
 }
 end_suite() {
     after_each >/dev/null 2>&1
-    [ -n "${cri:-}" ] && cri clean >/dev/null 2>&1
+    cri >/dev/null 2>&1
     [ -n "${daemon:-}" ] && kill "$daemon" && wait "$daemon" 2>/dev/null
     find /sys/fs/cgroup -depth -type d \( -path '/sys/fs/cgroup/*/e2e/*' -o -path '*/e2e-cri*' \) -exec rmdir {} + 2>/dev/null
     find /sys/fs/cgroup -maxdepth 2 -name e2e -type d -exec rmdir {} + 2>/dev/null

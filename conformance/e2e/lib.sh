@@ -33,10 +33,35 @@ private_namespaces() {
     fi
     mount --make-rshared /
     mount -t tmpfs -o mode=755 tmpfs /run
+    private_cgroup_folder
     ip link set lo up
     work=$(mktemp -d "/var/tmp/e2e-$runtime_name.XXXXXX")
     filter=("$@")
     cd "$work" || exit 1
+}
+
+# private_cgroup_folder: on v1, a /sys/fs/cgroup of the suite's own with every hierarchy in it, also one that exists and that nobody
+# has mounted, which confuses containerd. What podman makes there for a hierarchy that does not exist goes with the namespace.
+private_cgroup_folder() {
+    [ "$(stat -fc %T /sys/fs/cgroup)" = tmpfs ] || return 0
+    local new=/run/cgroup hierarchy name
+    mkdir $new
+    mount -t tmpfs -o mode=755 tmpfs $new
+    for hierarchy in /sys/fs/cgroup/*; do
+        name=${hierarchy##*/}
+        if [ -L "$hierarchy" ]; then
+            cp -P "$hierarchy" $new/
+        elif mountpoint -q "$hierarchy"; then
+            mkdir "$new/$name"
+            mount --bind "$hierarchy" "$new/$name"
+        fi
+    done
+    for name in $(sed -n 's/^[1-9][0-9]*:\([a-z_,]*\):.*/\1/p' /proc/self/cgroup); do
+        [ ! -e "$new/$name" ] && mkdir "$new/$name" && mount -t cgroup -o "$name" cgroup "$new/$name"
+    done
+    mount --make-rprivate $new
+    mount --rbind $new /sys/fs/cgroup
+    umount -R $new
 }
 
 # clean_work: what a suite's exit trap ends with; the test's mounts are lazily undone, as the namespace would do

@@ -46,9 +46,11 @@ after_each() {
 }
 end_suite() {
     after_each >/dev/null 2>&1
-    find /sys/fs/cgroup -depth -type d -path '*/libpod_parent*' -exec rmdir {} + 2>/dev/null
+    # podman's parent group has a fixed name: it is this suite's to take away only if it was not there before
+    [ -n "$parent_before" ] || find /sys/fs/cgroup -depth -type d -path '*/libpod_parent*' -exec rmdir {} + 2>/dev/null
     clean_work
 }
+parent_before=$(find /sys/fs/cgroup -maxdepth 2 -name libpod_parent -print -quit)
 trap end_suite EXIT
 
 "$top/scripts/make-rootfs" "$work/rootfs"
@@ -64,6 +66,10 @@ podman import --change 'ENV PATH=/bin' --change 'CMD ["/bin/pause"]' "$work/imag
 run() { podman run --rm --network none "$@"; }
 # background NAME [ARGUMENTS…]: a container that waits for SIGTERM; prints nothing
 background() { podman run --detach --network none --name "$@" $image pause >/dev/null; }
+# remove_pods: conmon may still be in the pod's cgroup, which podman then fails to remove at the first try
+remove_pods() {
+    podman pod rm --force --all --time 0 >/dev/null 2>&1 || podman pod rm --force --all --time 0 >/dev/null
+}
 pid_of() { podman inspect --format '{{.State.Pid}}' "$1"; }
 status_of() { podman inspect --format '{{.State.Status}}' "$1"; }
 has_status() { [ "$(status_of "$1")" = "$2" ]; }

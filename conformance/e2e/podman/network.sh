@@ -52,7 +52,7 @@ test_pod_shares_namespaces() {
     equal status exited "$(status_of a)"
     podman pod start pod >/dev/null
     equal status running "$(status_of a)"
-    podman pod rm --force --time 0 pod >/dev/null
+    remove_pods
     equal left "" "$(podman ps --all --quiet)"
 }
 
@@ -89,7 +89,6 @@ YAML
     equal memory 67108864 "$(cgroup_value "$(pid_of kube-main)" memory memory.limit_in_bytes memory.max)"
     exits 1 podman exec kube-main touch /file 2>/dev/null
     podman exec kube-main sh -c 'test -d /scratch'
-    # conmon may still be in the pod's cgroup, which podman then fails to remove at the first try
-    podman kube down "$work/pod.yaml" >/dev/null 2>&1 || podman pod rm --force --all --time 0 >/dev/null
+    podman kube down "$work/pod.yaml" >/dev/null 2>&1 || remove_pods
     equal left "" "$(podman ps --all --quiet)"
 }
