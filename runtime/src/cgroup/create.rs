@@ -59,7 +59,7 @@ impl Cgroup {
         if let Some(policy) = policy {
             restrict_devices(policy, false, &joined)?;
         }
-        let entry = enter(&joined)?;
+        let entry = enter(&joined, |dir| Ok(dir.into()))?;
         made.keep();
         Ok(entry)
     }
@@ -92,7 +92,7 @@ impl Cgroup {
     /// # Errors
     /// [`Error::Io`].
     pub fn entry(&self) -> Result<Entry, Error> {
-        enter(&self.directories())
+        enter(&self.directories(), inhabited)
     }
 
     /// The way into the cgroup `sub` below the container's (`exec --cgroup`), which must exist in at least one hierarchy;
@@ -118,7 +118,7 @@ impl Cgroup {
             Some((_, dir)) if !found => {
                 Err(Error::Io { step: "entering cgroup", path: dir.join(&sub), errno: Errno::ENOENT })
             }
-            _ => enter(&joined),
+            _ => enter(&joined, inhabited),
         }
     }
 
@@ -185,11 +185,12 @@ fn directory_of<'a>(joined: &'a [(&Hierarchy, PathBuf)], controller: &str) -> Op
     Some(&found.1)
 }
 
-fn enter(joined: &[(&Hierarchy, PathBuf)]) -> Result<Entry, Error> {
+/// `within` says where below a v2 cgroup processes may be: in a new one, in itself.
+fn enter(joined: &[(&Hierarchy, PathBuf)], within: fn(&Path) -> Result<PathBuf, Error>) -> Result<Entry, Error> {
     let mut entry = Entry { into: None, tasks: Vec::with_capacity(joined.len()) };
     for (hierarchy, dir) in joined {
         if hierarchy.name.is_empty() {
-            entry.into = Some(directory(&inhabited(dir)?)?);
+            entry.into = Some(directory(&within(dir)?)?);
         } else {
             let path = dir.join("tasks");
             let tasks = knob::open_for_writing(&path);

@@ -186,8 +186,8 @@ impl Globals {
 
 /// The initial user namespace maps all IDs to themselves (`user_namespaces(7)`).
 fn in_user_namespace() -> bool {
-    let map = std::fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
-    map.split_ascii_whitespace().ne(["0", "0", "4294967295"])
+    let map = crate::sys::read_procfs("/proc/self/uid_map").unwrap_or_default();
+    map.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()).ne([&b"0"[..], b"0", b"4294967295"])
 }
 
 #[cfg(test)]

@@ -32,7 +32,6 @@ use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::path::PathBuf;
-use std::process::ExitCode;
 
 /// Why a command failed, on the way out.
 #[derive(Debug, thiserror::Error)]
@@ -173,7 +172,7 @@ const fn entry<C: Command>(name: &'static str, about: &'static str) -> Entry {
 }
 
 /// Runs one command line, the program's name left off.
-pub fn main(args: Vec<OsString>) -> ExitCode {
+pub fn main(args: Vec<OsString>) -> u8 {
     let mut globals = Globals::default();
     let outcome = globals::read(args, &mut globals).and_then(|request| match request {
         Request::Version => print(&version()),
@@ -186,10 +185,10 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
         Request::Command(name, rest) => command(&name, rest, &globals),
     });
     match outcome {
-        Ok(code) => ExitCode::from(code),
+        Ok(code) => code,
         Err(error) => {
             log::error(&globals, &chain(&error));
-            ExitCode::FAILURE
+            1
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::state::OciState;
 use nix::errno::Errno;
 use nix::sys::signal::{SigHandler, SigSet, Signal, signal};
 use nix::sys::stat::Mode;
-use nix::unistd::{AccessFlags, Gid, Uid, chdir};
+use nix::unistd::{Gid, Uid, chdir};
 use std::convert::Infallible;
 use std::ffi::{CString, NulError};
 use std::os::fd::{AsFd, OwnedFd};
@@ -204,14 +204,19 @@ impl ProcessPlan {
         if let Some(personality) = &self.personality {
             personality.apply()?;
         }
-        // Before the filter, which may forbid these calls.
+        // Before the filter, which may forbid these calls, getcwd(2) among them.
         self.close_descriptors()?;
         self.restore_signals()?;
+        let arrived = nix::unistd::getcwd().is_ok_and(|path| path == self.cwd);
         // Without no_new_privs a filter needs CAP_SYS_ADMIN, which the next step may drop.
         if !self.no_new_privileges {
             self.load_filter(state)?;
         }
         self.change_identity()?;
+        if !arrived {
+            chdir(&self.cwd).map_err(|errno| Error::Cwd { path: self.cwd.clone(), errno })?;
+            self.check_cwd()?;
+        }
         if self.no_new_privileges {
             prctl("prctl(PR_SET_NO_NEW_PRIVS)", libc::PR_SET_NO_NEW_PRIVS, 1)?;
         }
@@ -254,10 +259,6 @@ impl ProcessPlan {
             sets.apply()?;
         }
         nix::sys::stat::umask(Mode::from_bits_truncate(user.umask.unwrap_or(0o022)));
-        if nix::unistd::getcwd().is_err() || self.cwd != Path::new("/") {
-            chdir(&self.cwd).map_err(|errno| Error::Cwd { path: self.cwd.clone(), errno })?;
-            self.check_cwd()?;
-        }
         Ok(())
     }
 
@@ -293,7 +294,7 @@ fn executable(path: &Path) -> Result<(), Errno> {
     if stat.st_mode & libc::S_IFMT == libc::S_IFDIR {
         return Err(Errno::EISDIR);
     }
-    nix::unistd::eaccess(path, AccessFlags::X_OK)
+    crate::sys::may_execute(path)
 }
 
 fn prctl(step: &'static str, option: libc::c_int, value: libc::c_ulong) -> Result<(), Error> {

@@ -250,7 +250,7 @@ impl Container {
 
 /// State letter and start time of `/proc/PID/stat` (`proc_pid_stat(5)`, fields 3 and 22).
 pub fn process_stat(pid: Pid) -> Option<(u8, u64)> {
-    let text = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
+    let text = crate::sys::read_procfs(&format!("/proc/{pid}/stat")).ok()?;
     // The command name may hold spaces and brackets: count from the last one.
     let rest = text.get(text.iter().rposition(|&byte| byte == b')')? + 2..)?;
     let mut fields = rest.split(|&byte| byte == b' ');
