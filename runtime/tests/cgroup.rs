@@ -214,3 +214,81 @@ fn figures_are_read() {
     clean(&cgroup);
     assert!(matches!(cgroup.stats(), Err(Error::Absent(_))));
 }
+
+#[test]
+fn limits_reach_a_v2_kernel() {
+    let cgroup = plan("limits2");
+    if !root() || !cgroup.is_unified() {
+        println!("skipped: needs root and pure cgroup v2");
+        return;
+    }
+    let asked = resources(
+        r#"{"memory":{"limit":33554432,"swap":67108864,"reservation":16777216},"pids":{"limit":17},
+            "cpu":{"shares":512,"quota":50000,"period":200000,"cpus":"0","mems":"0"},
+            "unified":{"memory.high":"30000000","cpuset.cpus.partition":"member"}}"#,
+    );
+    drop(cgroup.create(Some(&asked), None).unwrap());
+    let read = |file| std::fs::read_to_string(cgroup.hierarchies().next().unwrap().directory().join(file)).unwrap();
+    assert_eq!((read("memory.max").trim(), read("memory.low").trim()), ("33554432", "16777216"));
+    assert_eq!((read("cpu.max").trim(), read("cpu.weight").trim()), ("50000 200000", "59"));
+    assert_eq!((read("pids.max").trim(), read("cpuset.cpus").trim()), ("17", "0"));
+    assert_eq!(read("memory.swap.max").trim(), "33554432");
+    cgroup.apply(&resources(r#"{"pids":{"limit":-1},"cpu":{"idle":1}}"#)).unwrap();
+    assert_eq!((read("pids.max").trim(), read("cpu.idle").trim()), ("max", "1"));
+    let error = cgroup.apply(&resources(r#"{"unified":{"nonsense.max":"1"}}"#)).unwrap_err().to_string();
+    assert!(error.starts_with("linux.resources.unified[nonsense.max]: no nonsense.max in"), "{error}");
+    assert!(cgroup.stats().unwrap().memory.usage.limit == 33_554_432);
+    clean(&cgroup);
+}
+
+/// As [`child`], but outside the cgroup: systemd moves it.
+fn waiting_child() -> Pid {
+    // SAFETY: the child makes system calls and ends by _exit.
+    match unsafe { fork() }.unwrap() {
+        ForkResult::Parent { child } => child,
+        ForkResult::Child => {
+            sleep_forever();
+            // SAFETY: ends the child without running the parent's exit handlers.
+            unsafe { libc::_exit(0) }
+        }
+    }
+}
+
+#[test]
+fn systemd_makes_a_scope_with_our_limits() {
+    if !root() || !Path::new("/run/systemd/system").exists() {
+        println!("skipped: needs root and systemd");
+        return;
+    }
+    let id = format!("t{}", std::process::id());
+    let mut spec = Spec::default();
+    spec.linux.cgroups_path = Some(format!("rtruntest-a.slice:rtrun:{id}"));
+    let cgroup = Cgroup::plan(&spec, &id, Manager::Systemd, false).unwrap();
+    assert!(cgroup.needs_init_first());
+    let path = format!("rtruntest.slice/rtruntest-a.slice/rtrun-{id}.scope");
+    assert_eq!(cgroup.hierarchies().next().unwrap().path(), Path::new(&path));
+    let asked = resources(
+        r#"{"memory":{"limit":33554432},"pids":{"limit":17},"cpu":{"shares":512,"quota":15001,"period":100000,"cpus":"0"},
+            "devices":[{"allow":false},{"allow":true,"type":"c","major":10,"access":"rw"}]}"#,
+    );
+    let init = waiting_child();
+    drop(cgroup.create(Some(&asked), Some(init)).unwrap());
+    assert_eq!(cgroup.processes().unwrap(), [init]);
+    let show = |property: &str| {
+        let unit = format!("rtrun-{id}.scope");
+        let output = std::process::Command::new("systemctl").args(["show", "--value", "-p", property, &unit]).output();
+        String::from_utf8(output.unwrap().stdout).unwrap().trim().to_owned()
+    };
+    assert_eq!((show("ActiveState").as_str(), show("TasksMax").as_str()), ("active", "17"));
+    assert_eq!((show("Delegate").as_str(), show("DevicePolicy").as_str()), ("yes", "strict"));
+    assert_eq!((show("AllowedCPUs").as_str(), show("CPUQuotaPerSecUSec").as_str()), ("0", "160ms"));
+    cgroup.apply(&resources(r#"{"pids":{"limit":30}}"#)).unwrap();
+    assert_eq!(show("TasksMax"), "30");
+    let again = cgroup.create(None, Some(init)).unwrap_err().to_string();
+    assert!(again.contains("UnitExists"), "{again}");
+    cgroup.kill(Signal::SIGKILL).unwrap();
+    waitpid(init, None).unwrap();
+    cgroup.remove().unwrap();
+    assert!(cgroup.hierarchies().all(|hierarchy| !hierarchy.directory().exists()));
+    cgroup.remove().unwrap();
+}
