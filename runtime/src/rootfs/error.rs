@@ -72,7 +72,7 @@ pub enum TargetError {
     LinkIntoProc,
     #[error("only procfs may be mounted on /proc")]
     NotProc,
-    #[error("proc and sysfs are mounted on ordinary directories only; a part of the path is a symbolic link")]
+    #[error("proc and sysfs must be mounted on ordinary directory; a part of the path is a symbolic link")]
     Link,
     #[error("a symbolic link of the image leads through a directory that does not exist and back")]
     BackFromNowhere,
