@@ -120,6 +120,7 @@ fn launch(container: &mut Container, mut plan: InitPlan, options: &CreateOptions
     };
     match forked {
         Forked::Child => {
+            container.leave_lock();
             drop(ours);
             std::mem::forget(init::main(plan, theirs));
             // SAFETY: ends this child at once; nothing of the parent's may run its destructors here.
@@ -160,6 +161,7 @@ fn joined_user(
 ) -> Result<(Pid, OwnedFd), Error> {
     match clone_init(0, &plan)? {
         Forked::Child => {
+            container.leave_lock();
             drop(ours);
             if let Err(error) = intermediate(plan, &theirs) {
                 let _ = theirs.send(Signal::Failed, error.to_string().as_bytes(), &[]);

@@ -50,8 +50,8 @@ pub fn delete(store: &Store, id: &str, force: bool, warn: &mut dyn FnMut(String)
     };
     let status = container.status();
     match status {
-        Status::Stopped => {}
-        Status::Created | Status::Creating => end(&container)?,
+        // What outlived the init: its children without a PID namespace, or the child of a create that was killed.
+        Status::Stopped | Status::Created | Status::Creating => end(&container)?,
         Status::Running | Status::Paused if force => end(&container)?,
         _ => return Err(Error::NotStopped { id: id.to_owned(), status }),
     }
@@ -77,7 +77,6 @@ fn end(container: &Container) -> Result<(), Error> {
 /// Cgroups, resctrl groups, directory, then the poststop hooks, which by the specification see it deleted.
 pub(crate) fn remove(container: &Container, warn: &mut dyn FnMut(String)) -> Result<(), Error> {
     if let Some(cgroup) = container.cgroup() {
-        // Without a PID namespace of its own the init's children may outlive it.
         cgroup.remove()?;
     }
     if let Some(group) = &container.state.rdt {

@@ -12,9 +12,14 @@ use nix::sys::stat::Mode;
 use nix::unistd::{Gid, Uid, chdir};
 use std::convert::Infallible;
 use std::ffi::{CString, NulError};
+use std::io::Read;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+
+/// How much of /etc/passwd is read, bytes: some twenty thousand users.
+const PASSWD_LIMIT: u64 = 1 << 20;
 
 /// Why the process can't be made.
 #[derive(Debug, thiserror::Error)]
@@ -187,7 +192,7 @@ impl ProcessPlan {
             return;
         }
         let uid = self.user.uid.to_string();
-        let home = std::fs::read_to_string("/etc/passwd").ok().and_then(|text| {
+        let home = read_passwd().ok().and_then(|text| {
             let line = text.lines().find(|line| line.split(':').nth(2) == Some(uid.as_str()))?;
             line.split(':').nth(5).filter(|home| !home.is_empty()).map(str::to_owned)
         });
@@ -278,6 +283,17 @@ impl ProcessPlan {
         unsafe { signal(Signal::SIGPIPE, SigHandler::SigDfl) }.map_err(failed)?;
         SigSet::empty().thread_set_mask().map_err(failed)
     }
+}
+
+/// The image's file may be anything: a FIFO or a device must not make us wait, nor an endless file fill our memory.
+fn read_passwd() -> Result<String, std::io::Error> {
+    let flags = libc::O_NONBLOCK | libc::O_NOCTTY;
+    let file = std::fs::OpenOptions::new().read(true).custom_flags(flags).open("/etc/passwd")?;
+    let mut text = Vec::new();
+    if file.metadata()?.is_file() {
+        file.take(PASSWD_LIMIT).read_to_end(&mut text)?;
+    }
+    Ok(String::from_utf8_lossy(&text).into_owned())
 }
 
 /// Descriptors handed on by systemd's socket activation to this very command.

@@ -10,7 +10,7 @@ use nix::unistd::Pid;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 /// Where a container is in its life (`runtime.md`, State).
@@ -94,6 +94,18 @@ impl Container {
         // Read only now: the last holder may have changed or deleted it.
         let state = read_state(&path, id)?;
         Ok(Container { state, path, lock: Some(lock) })
+    }
+
+    /// In a cloned child: closes its copy of the lock, which stays the parent's alone. flock(2) locks an open file, not a
+    /// process: a parked init would keep the container locked after a create that was killed.
+    pub(crate) fn leave_lock(&mut self) {
+        if let Some(lock) = self.lock.take() {
+            let fd = lock.as_raw_fd();
+            // Its drop would unlock the parent's as well.
+            std::mem::forget(lock);
+            // SAFETY: the descriptor is open and, with its owner forgotten, nobody else's.
+            drop(unsafe { OwnedFd::from_raw_fd(fd) });
+        }
     }
 
     /// The container's directory.

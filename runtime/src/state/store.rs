@@ -34,7 +34,8 @@ impl Store {
             other => other,
         };
         match made {
-            Ok(()) => Container::lock_new(path, state),
+            // Out of descriptors: the id must not stay taken.
+            Ok(()) => Container::lock_new(path.clone(), state).inspect_err(|_| drop(std::fs::remove_dir(&path))),
             Err(Errno::EEXIST) => Err(Error::Exists(state.id)),
             Err(errno) => Err(Error::File { step: "making", path, errno }),
         }

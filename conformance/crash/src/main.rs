@@ -1,0 +1,113 @@
+//! `rtrun-crash --runtime PATH`: what a runtime leaves when it is killed, starved or attacked.
+//!
+//! Runs as root. Prints a line a case and the sums at the end; exits with 1 if a case failed.
+
+mod call;
+mod leftovers;
+mod outcome;
+mod sandbox;
+mod scarce;
+mod trace;
+mod walk;
+
+use nix::mount::{MsFlags, mount};
+use nix::sched::{CloneFlags, unshare};
+use outcome::{Check, Stop};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+/// What every case is given.
+#[derive(Debug)]
+pub struct Context {
+    /// The runtime's binary, absolute.
+    pub runtime: PathBuf,
+    /// Which of the system calls modulo the stride are killed at.
+    pub seed: usize,
+    /// How long each walk may take.
+    pub patience: Duration,
+}
+
+type Case = (&'static str, fn(&Context) -> Check);
+
+const CASES: &[Case] = &[
+    ("killed-in-create", walk::create),
+    ("killed-in-start", walk::start),
+    ("killed-in-exec", walk::exec),
+    ("killed-in-delete", walk::delete),
+    ("no-space", scarce::no_space),
+    ("no-inodes", scarce::no_inodes),
+    ("read-only-root", scarce::read_only),
+    ("no-descriptors", scarce::no_descriptors),
+    ("no-tasks", scarce::no_tasks),
+];
+
+const USAGE: &str = "usage: rtrun-crash --runtime PATH [--seed N] [--seconds N] [CASE…]
+  --seed N      walk over other system calls (default 0)
+  --seconds N   time for each of the four walks (default 14)";
+
+fn main() -> ExitCode {
+    let (context, only) = match arguments() {
+        Ok(parsed) => parsed,
+        Err(text) => {
+            eprintln!("rtrun-crash: {text}\n{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    if let Err(text) = isolate() {
+        eprintln!("rtrun-crash: {text}; it needs root");
+        return ExitCode::from(2);
+    }
+    let (mut passed, mut failed, mut skipped) = (0, 0, 0);
+    for (name, case) in CASES.iter().filter(|(name, _)| only.is_empty() || only.iter().any(|part| name.contains(part)))
+    {
+        match case(&context) {
+            Ok(()) => {
+                passed += 1;
+                println!("ok {name}");
+            }
+            Err(Stop::Skipped(reason)) => {
+                skipped += 1;
+                println!("ok {name} # skip {reason}");
+            }
+            Err(Stop::Failed(text)) => {
+                failed += 1;
+                println!("not ok {name}\n#   {text}");
+            }
+        }
+    }
+    leftovers::remove_cgroups();
+    println!("{passed} passed, {failed} failed, {skipped} skipped");
+    ExitCode::from(u8::from(failed > 0))
+}
+
+fn arguments() -> Result<(Context, Vec<String>), String> {
+    let mut context = Context { runtime: PathBuf::new(), seed: 0, patience: Duration::from_secs(14) };
+    let mut only = Vec::new();
+    let mut words = std::env::args().skip(1);
+    while let Some(word) = words.next() {
+        let mut value = || words.next().ok_or(format!("{word} needs a value"));
+        match word.as_str() {
+            "--runtime" => {
+                let path = value()?;
+                context.runtime = std::fs::canonicalize(&path).map_err(|error| format!("{path}: {error}"))?;
+            }
+            "--seed" => context.seed = value()?.parse().map_err(|error| format!("--seed: {error}"))?,
+            "--seconds" => {
+                let seconds = value()?.parse().map_err(|error| format!("--seconds: {error}"))?;
+                context.patience = Duration::from_secs(seconds);
+            }
+            option if option.starts_with('-') => return Err(format!("unknown option {option}")),
+            _ => only.push(word),
+        }
+    }
+    if context.runtime.as_os_str().is_empty() { Err("no --runtime".into()) } else { Ok((context, only)) }
+}
+
+/// Mounts that go with this program, and orphans that come to it.
+fn isolate() -> Result<(), String> {
+    unshare(CloneFlags::CLONE_NEWNS).map_err(|errno| format!("unshare: {errno}"))?;
+    mount(None::<&str>, "/", None::<&str>, MsFlags::MS_REC | MsFlags::MS_SLAVE, None::<&str>)
+        .map_err(|errno| format!("mounts as slaves: {errno}"))?;
+    nix::sys::prctl::set_child_subreaper(true).map_err(|errno| format!("PR_SET_CHILD_SUBREAPER: {errno}"))
+}

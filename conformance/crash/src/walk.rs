@@ -1,0 +1,136 @@
+//! kill -9 of the runtime, at system call after system call of each command.
+
+use crate::Context;
+use crate::call::Output;
+use crate::outcome::{Check, Stop, fail, must};
+use crate::sandbox::Sandbox;
+use crate::trace::{self, End};
+use serde_json::{Value, json};
+use std::time::{Duration, Instant};
+
+/// A command that is killed, and what comes before it.
+struct Target {
+    name: &'static str,
+    prepare: fn(&Sandbox) -> Check,
+    words: fn(&Sandbox) -> Vec<String>,
+}
+
+/// What is tried on the container before it is deleted.
+#[derive(Clone, Copy, Debug)]
+enum Next {
+    Kill,
+    Delete,
+    Start,
+}
+
+/// See the file's head.
+pub fn create(context: &Context) -> Check {
+    let words = |sandbox: &Sandbox| sandbox.create_words().to_vec();
+    walk(context, &Target { name: "create", prepare: |_| Ok(()), words })
+}
+
+/// See the file's head.
+pub fn start(context: &Context) -> Check {
+    let prepare = |sandbox: &Sandbox| sandbox.create()?.succeeded().map(drop);
+    let words = |sandbox: &Sandbox| vec!["start".into(), sandbox.id.clone()];
+    walk(context, &Target { name: "start", prepare, words })
+}
+
+/// See the file's head.
+pub fn exec(context: &Context) -> Check {
+    let words = |sandbox: &Sandbox| vec!["exec".into(), sandbox.id.clone(), "sleep".into(), "0.001".into()];
+    walk(context, &Target { name: "exec", prepare: Sandbox::up, words })
+}
+
+/// See the file's head.
+pub fn delete(context: &Context) -> Check {
+    let words = |sandbox: &Sandbox| vec!["delete".into(), "--force".into(), sandbox.id.clone()];
+    walk(context, &Target { name: "delete", prepare: Sandbox::up, words })
+}
+
+/// Every `stride`-th system call, the stride so that the walk ends within the context's time.
+fn walk(context: &Context, target: &Target) -> Check {
+    let mut sandbox = Sandbox::new(&context.runtime, target.name)?;
+    // A hook of each side makes their steps system calls to be killed at as well.
+    let hook = json!([{"path": "/bin/busybox", "args": ["true"]}]);
+    let inside = json!([{"path": "/bin/true"}]);
+    sandbox.config["hooks"] = json!({
+        "createRuntime": hook, "createContainer": hook, "startContainer": inside, "poststart": hook, "poststop": hook
+    });
+    sandbox.write()?;
+
+    (target.prepare)(&sandbox)?;
+    let calls = match trace::run(&mut sandbox.command(&(target.words)(&sandbox)), None)? {
+        End::Exited { calls, code: 0 } => calls,
+        end => return fail(format_args!("undisturbed: {end:?}")),
+    };
+    aftermath(&sandbox, Next::Kill)?;
+
+    let begin = Instant::now();
+    step(&sandbox, target, calls / 2, Next::Kill)?;
+    let stride = stride(begin.elapsed(), calls, context.patience);
+    let first = context.seed % stride + 1;
+    let mut failures = Vec::new();
+    let begin = Instant::now();
+    let mut kills = 0;
+    for (call, next) in (first..=calls).step_by(stride).zip([Next::Kill, Next::Delete, Next::Start].into_iter().cycle())
+    {
+        kills += 1;
+        if let Err(Stop::Failed(text)) = step(&sandbox, target, call, next) {
+            failures.push(text);
+            crate::leftovers::sweep(&sandbox);
+            if failures.len() == 5 {
+                break;
+            }
+        }
+    }
+    let (name, seconds) = (target.name, begin.elapsed().as_secs_f64());
+    println!("# {name}: {calls} system calls, killed {kills} times, at every {stride}. from {first}, {seconds:.1} s");
+    must(failures.is_empty(), failures.join("\n#   "))
+}
+
+fn stride(step: Duration, calls: usize, patience: Duration) -> usize {
+    let all = step.as_secs_f64() * calls as f64;
+    (all / patience.as_secs_f64()).ceil().max(1.0) as usize
+}
+
+fn step(sandbox: &Sandbox, target: &Target, call: usize, next: Next) -> Check {
+    (target.prepare)(sandbox)?;
+    let end = trace::run(&mut sandbox.command(&(target.words)(sandbox)), Some(call))?;
+    aftermath(sandbox, next).map_err(|stop| match stop {
+        Stop::Failed(text) => {
+            Stop::Failed(format!("{} at system call {call}, {end:?}, then {next:?}: {text}", target.name))
+        }
+        skipped @ Stop::Skipped(_) => skipped,
+    })
+}
+
+/// What must hold wherever the runtime was killed.
+fn aftermath(sandbox: &Sandbox, next: Next) -> Check {
+    let id = sandbox.id.as_str();
+    let state = sandbox.call(&["state", id])?;
+    let absent = state.code != 0 && state.stderr.contains("does not exist");
+    if !absent {
+        let state: Value = serde_json::from_str(&state.succeeded()?.stdout)?;
+        must(state["status"].is_string() && state["id"] == id, format_args!("state is {state}"))?;
+    }
+    match next {
+        Next::Kill => allowed(sandbox.call(&["kill", id, "KILL"])?, &["not running", "does not exist"])?,
+        Next::Start => allowed(sandbox.call(&["start", id])?, &["that is not created", "does not exist", "init died"])?,
+        Next::Delete => {}
+    }
+    sandbox.call(&["delete", "--force", id])?.succeeded()?;
+    sandbox.gone()?;
+    sandbox.create()?.succeeded()?;
+    sandbox.call(&["delete", "--force", id])?.succeeded()?;
+    sandbox.gone()
+}
+
+/// Fails unless the command went well or was refused with one of `texts`.
+fn allowed(output: Output, texts: &[&str]) -> Check {
+    let refused = texts.iter().any(|text| output.stderr.contains(text));
+    must(
+        output.code == 0 || refused,
+        format_args!("`{}` gave {}: {}", output.command, output.code, output.stderr.trim()),
+    )
+}
