@@ -2,6 +2,7 @@
 
 mod interpreter;
 mod kernel;
+mod libseccomp;
 mod plain;
 mod profiles;
 mod random;

@@ -24,21 +24,21 @@ const NAMES: [&str; 16] = [
     "nothing_knows_me",
 ];
 /// Zero, one, the borders of halves and of the whole.
-const VALUES: [u64; 10] =
+pub(super) const VALUES: [u64; 10] =
     [0, 1, 16, 0xffff, 0xffff_ffff, 0x1_0000_0000, 0x1_0000_0001, 0x8000_0000_0000_0000, u64::MAX - 1, u64::MAX];
 
 /// xorshift64: the same sequence each run.
-struct Dice(u64);
+pub(super) struct Dice(pub(super) u64);
 
 impl Dice {
-    fn below(&mut self, n: usize) -> usize {
+    pub(super) fn below(&mut self, n: usize) -> usize {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
         (self.0 % n as u64) as usize
     }
 
-    fn of<T: Copy>(&mut self, items: &[T]) -> T {
+    pub(super) fn of<T: Copy>(&mut self, items: &[T]) -> T {
         items[self.below(items.len())]
     }
 }
