@@ -83,7 +83,14 @@ impl Rootfs {
             MsFlags::from_bits_retain(flags),
             Some(data.as_str()),
         )
-        .map_err(|_| mount.refused(kind, refusal))?;
+        .map_err(|errno| match errno {
+            // The first refusal knows which option it was.
+            errno if errno == refusal.errno => mount.refused(kind, refusal),
+            errno => {
+                let (step, message) = ("mount(2)".to_owned(), refusal.message.clone());
+                mount.refused(kind, &Refusal { step, errno, message })
+            }
+        })?;
         if mount.options.propagation.is_empty() {
             return Ok(());
         }

@@ -50,7 +50,7 @@ fn a_target_swapped_for_a_link_meanwhile_never_leads_outside() {
             }
         }
     });
-    for _ in 0..60 {
+    for _ in 0..40 {
         let outcome = bundle.run_with("true", |_, _| {
             assert!(mount_points().iter().all(|path| !path.starts_with(&outside)), "mounted outside");
         });

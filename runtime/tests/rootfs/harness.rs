@@ -8,6 +8,7 @@ use rtrun::spec::Spec;
 use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -69,8 +70,7 @@ impl Bundle {
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let path = std::env::temp_dir().join(format!("rtrun-rootfs-{}-{number}-{name}", std::process::id()));
         fs::create_dir_all(&path).unwrap();
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts/make-rootfs");
-        assert!(Command::new(script).arg(path.join("rootfs")).status().unwrap().success());
+        make_root(&path.join("rootfs"));
         let spec = serde_json::from_str(include_str!("spec.json")).unwrap();
         let namespaces =
             CloneFlags::CLONE_NEWPID | CloneFlags::CLONE_NEWNET | CloneFlags::CLONE_NEWIPC | CloneFlags::CLONE_NEWUTS;
@@ -216,6 +216,21 @@ impl Bundle {
 pub fn mount_points() -> Vec<PathBuf> {
     let table = fs::read_to_string("/proc/thread-self/mountinfo").unwrap();
     table.lines().filter_map(|line| line.split(' ').nth(4).map(PathBuf::from)).collect()
+}
+
+/// As scripts/make-rootfs, but without a process an applet.
+fn make_root(root: &Path) {
+    for directory in ["bin", "dev", "etc", "proc", "root", "run", "sys", "tmp", "var"] {
+        fs::create_dir_all(root.join(directory)).unwrap();
+    }
+    let applets = Command::new("busybox").arg("--list-full").output().unwrap().stdout;
+    let busybox = Command::new("busybox").args(["which", "busybox"]).output().unwrap().stdout;
+    fs::copy(String::from_utf8(busybox).unwrap().trim(), root.join("bin/busybox")).unwrap();
+    for applet in String::from_utf8(applets).unwrap().lines().map(Path::new) {
+        if let Some(name) = applet.file_name().filter(|name| *name != "busybox") {
+            symlink("busybox", root.join("bin").join(name)).unwrap();
+        }
+    }
 }
 
 impl Drop for Bundle {

@@ -264,6 +264,9 @@ fn overlay_takes_data_longer_than_fsconfig_does() {
     bundle.mount(json!({"destination": "/over", "type": "overlay", "source": "o", "options": [option, "ro"]}));
     let output = bundle.run("ls /over | wc -l; grep ' /over ro,' /proc/self/mountinfo | wc -l").ok();
     assert_eq!(output, "9\n1\n");
+    fs::remove_dir_all(bundle.path.join("layer-with-a-long-name-4")).unwrap();
+    let message = bundle.run("true").refused();
+    assert!(message.contains("mounts[7] (/over)") && message.contains("mount(2): ENOENT"), "{message}");
 }
 
 #[test]
