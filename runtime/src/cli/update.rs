@@ -1,6 +1,7 @@
 use super::{Command, Error, Globals, container_cgroup};
 use crate::cgroup::Cgroup;
 use crate::spec::{self, BlockIo, Cpu, Memory, Pids, Resources};
+use crate::state::Status;
 use std::io::Read;
 use std::path::PathBuf;
 
@@ -66,6 +67,10 @@ pub(super) struct Update {
 impl Command for Update {
     fn run(self, globals: &Globals) -> Result<u8, Error> {
         let container = globals.store().lock(&self.id)?;
+        if container.status() == Status::Stopped {
+            let (status, wanted) = (Status::Stopped, "container not running");
+            return Err(Error::Status { id: self.id, status, action: "update", wanted });
+        }
         let resources = self.resources()?;
         spec::validate::validate_resources(&resources)?;
         for field in Cgroup::ignored(&resources) {

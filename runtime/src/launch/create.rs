@@ -60,6 +60,7 @@ pub(crate) fn create(
     let cgroup = Cgroup::plan(&spec, &options.id, options.manager, options.rootless)?;
     let console = match (console, &options.console_socket) {
         (Some(console), _) => Some(console),
+        (None, Some(_)) if !process.terminal => return Err(Error::UnusedConsoleSocket),
         (None, Some(path)) => Some(console::connect_socket(path)?),
         (None, None) if process.terminal => return Err(Error::NoConsoleSocket),
         (None, None) => None,

@@ -85,9 +85,7 @@ pub(crate) fn remove(container: &Container, warn: &mut dyn FnMut(String)) -> Res
     container.remove()?;
     if let Some(hooks) = &container.state.hooks {
         let state = container.oci_state_as(Status::Stopped);
-        if let Err(error) = hooks::run("poststop", &hooks.poststop, &state) {
-            warn(error.to_string());
-        }
+        hooks::run_all("poststop", &hooks.poststop, &state).into_iter().for_each(|error| warn(error.to_string()));
     }
     Ok(())
 }

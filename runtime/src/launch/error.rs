@@ -44,6 +44,8 @@ pub enum Error {
     Bundle { path: PathBuf, error: io::Error },
     #[error("process.terminal is true: --console-socket is needed unless in the foreground of run or exec")]
     NoConsoleSocket,
+    #[error("--console-socket is given, but process.terminal is not true: nothing would ever come over it")]
+    UnusedConsoleSocket,
     #[error("the socket on which the init waits for start: {step}: {errno}")]
     StartSocket { step: &'static str, errno: Errno },
     #[error("talking with the container's init: {0}")]

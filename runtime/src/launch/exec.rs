@@ -48,7 +48,10 @@ pub fn exec(store: &Store, options: &ExecOptions, warn: &mut dyn FnMut(String)) 
         status => return Err(Error::ExecNotRunning { id: options.id.clone(), status }),
     }
     let spec = container.config()?;
-    let process = options.process.clone();
+    let mut process = options.process.clone();
+    if process.capabilities.is_none() {
+        process.capabilities = spec.process.as_ref().and_then(|own| own.capabilities.clone());
+    }
     spec::validate::validate_process(&process)?.into_iter().for_each(&mut *warn);
     let mut supervisor = if options.detach { None } else { Some(Supervisor::new()?) };
     let (master_end, console) = console_ends(options, &process)?;

@@ -59,6 +59,12 @@ pub(crate) fn run(point: &'static str, hooks: &[Hook], state: &OciState) -> Resu
     hooks.iter().enumerate().try_for_each(|(index, hook)| run_one(point, index, hook, &text))
 }
 
+/// Runs all hooks, whatever becomes of each, and gives what failed: so the specification has poststop.
+pub(crate) fn run_all(point: &'static str, hooks: &[Hook], state: &OciState) -> Vec<Error> {
+    let text = if hooks.is_empty() { Vec::new() } else { serde_json::to_vec(state).unwrap_or_default() };
+    hooks.iter().enumerate().filter_map(|(index, hook)| run_one(point, index, hook, &text).err()).collect()
+}
+
 fn run_one(point: &'static str, index: usize, hook: &Hook, state: &[u8]) -> Result<(), Error> {
     let start_error = |error| Error::Start { point, index, path: hook.path.clone(), error };
     let mut command = Command::new(&hook.path);

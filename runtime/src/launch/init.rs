@@ -134,8 +134,9 @@ fn build(plan: &mut InitPlan, channel: &Channel) -> Result<(), Error> {
     plan.rootfs.pivot(root)?;
     plan.rootfs.seal()?;
     nix::unistd::setsid().map_err(Error::Session)?;
-    if let (Some(terminal), Some(socket)) = (terminal, &plan.console) {
-        terminal.attach(socket)?;
+    // Taken, not lent: a parked init that kept the connection would leave its receiver waiting for the end.
+    if let (Some(terminal), Some(socket)) = (terminal, plan.console.take()) {
+        terminal.attach(&socket)?;
     }
     plan.process.enter_cwd()?;
     plan.process.complete_environment();

@@ -13,7 +13,7 @@ use nix::unistd::{Gid, Uid, chdir};
 use std::convert::Infallible;
 use std::ffi::{CString, NulError};
 use std::io::Read;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -62,7 +62,7 @@ pub(crate) struct ProcessPlan {
     home_missing: bool,
     cwd: PathBuf,
     user: User,
-    capabilities: Option<CapabilitySets>,
+    capabilities: CapabilitySets,
     no_new_privileges: bool,
     pub(crate) rlimits: Rlimits,
     label: ExecLabel,
@@ -92,11 +92,9 @@ impl ProcessPlan {
             environment.push(CString::new(format!("LISTEN_FDS={count}")).map_err(nul("env"))?);
             environment.push(c"LISTEN_PID=1".to_owned());
         }
-        let capabilities = process.capabilities.as_ref().map(|sets| {
-            let (sets, warnings) = CapabilitySets::plan(sets);
-            warnings.into_iter().for_each(&mut *warn);
-            sets
-        });
+        // None named is none granted, as runc and crun have it: rtrun's own must not pass on by omission.
+        let (capabilities, warnings) = CapabilitySets::plan(&process.capabilities.clone().unwrap_or_default());
+        warnings.into_iter().for_each(&mut *warn);
         let variable = |name: &str| process.env.iter().rev().find_map(|item| item.strip_prefix(name));
         Ok(ProcessPlan {
             arguments: text(&process.args, "args")?,
@@ -247,10 +245,11 @@ impl ProcessPlan {
     fn change_identity(&self) -> Result<(), Error> {
         let identity = |step: String| move |errno| Error::Identity { step, errno };
         let user = &self.user;
-        if let Some(sets) = &self.capabilities {
-            sets.drop_bounding()?;
-            prctl("prctl(PR_SET_KEEPCAPS)", libc::PR_SET_KEEPCAPS, 1)?;
+        if user.uid != 0 {
+            hand_over_streams(user.uid).map_err(identity("owner of the standard streams".to_owned()))?;
         }
+        self.capabilities.drop_bounding()?;
+        prctl("prctl(PR_SET_KEEPCAPS)", libc::PR_SET_KEEPCAPS, 1)?;
         if !self.setgroups_denied {
             let groups: Vec<Gid> = user.additional_gids.iter().map(|&gid| Gid::from_raw(gid)).collect();
             nix::unistd::setgroups(&groups)
@@ -260,9 +259,7 @@ impl ProcessPlan {
         nix::unistd::setresgid(gid, gid, gid).map_err(identity(format!("process.user.gid {gid}")))?;
         let uid = Uid::from_raw(user.uid);
         nix::unistd::setresuid(uid, uid, uid).map_err(identity(format!("process.user.uid {uid}")))?;
-        if let Some(sets) = &self.capabilities {
-            sets.apply()?;
-        }
+        self.capabilities.apply()?;
         nix::sys::stat::umask(Mode::from_bits_truncate(user.umask.unwrap_or(0o022)));
         Ok(())
     }
@@ -294,6 +291,25 @@ fn read_passwd() -> Result<String, std::io::Error> {
         file.take(PASSWD_LIMIT).read_to_end(&mut text)?;
     }
     Ok(String::from_utf8_lossy(&text).into_owned())
+}
+
+/// Gives descriptors 0 to 2 to the user, who could not open /dev/stdout or the terminal again otherwise. The null
+/// device is left alone, for it may be the host's; so is what the user namespace or the filesystem does not let us have.
+fn hand_over_streams(uid: u32) -> Result<(), Errno> {
+    let null = nix::sys::stat::makedev(1, 3);
+    for fd in [libc::STDIN_FILENO, libc::STDOUT_FILENO, libc::STDERR_FILENO] {
+        // SAFETY: descriptors 0 to 2 stay open until execve; a closed one gives EBADF.
+        let stream = unsafe { BorrowedFd::borrow_raw(fd) };
+        let Ok(stat) = nix::sys::stat::fstat(stream) else { continue };
+        if stat.st_uid == uid || stat.st_rdev == null {
+            continue;
+        }
+        match nix::unistd::fchown(stream, Some(Uid::from_raw(uid)), None) {
+            Ok(()) | Err(Errno::EPERM | Errno::EINVAL | Errno::EROFS) => {}
+            Err(errno) => return Err(errno),
+        }
+    }
+    Ok(())
 }
 
 /// Descriptors handed on by systemd's socket activation to this very command.

@@ -5,6 +5,7 @@ use super::sync::{Channel, Signal};
 use super::{Error, hooks};
 use crate::sched::{self, SchedAttr};
 use crate::state::{Container, Status, Store};
+use crate::sys::pidfd;
 use nix::errno::Errno;
 use nix::unistd::Pid;
 
@@ -32,10 +33,12 @@ pub(crate) fn start_container(container: &Container) -> Result<(), Error> {
     if let Some(message) = init.receive().map_err(Error::Channel)? {
         return Err(Error::Child(message.text()));
     }
-    match &container.state.hooks {
-        Some(hooks) => Ok(hooks::run("poststart", &hooks.poststart, &container.oci_state())?),
-        None => Ok(()),
-    }
+    let Some(all) = &container.state.hooks else { return Ok(()) };
+    hooks::run("poststart", &all.poststart, &container.oci_state()).map_err(|error| {
+        // A failed poststart hook ends the container (runtime.md, lifecycle step 9); it may have ended itself.
+        let _ = container.pidfd().map(|init| pidfd::signal(&init, Some(nix::sys::signal::Signal::SIGKILL)));
+        error.into()
+    })
 }
 
 /// On the parked init, after its hooks and in its final cgroup: set-up at real-time priority would disturb the

@@ -139,11 +139,12 @@ pub const CASES: &[Case] = &[
         let fds = handed(c)?;
         c.script("echo $LISTEN_FDS $LISTEN_PID; cat <&3");
         c.write_config()?;
-        let bundle = c.bundle.display().to_string();
-        let call = c.call(["run", "--bundle", &bundle, &c.id]).fds(fds).env("LISTEN_FDS", "1");
+        let (runtime, root, bundle) = (c.runtime.display(), c.root(), c.bundle.display());
+        let script = format!("LISTEN_PID=$$ exec {runtime} --root {} run --bundle {bundle} {}", root.display(), c.id);
+        let call = Call::new("/bin/sh".as_ref(), ["-c", &script]).fds(fds).env("LISTEN_FDS", "1");
         same("stdout", call.output(&c.out())?.succeeded()?.stdout.trim(), "1 1\nhanded")
     })
-    .note("socket activation: LISTEN_PID is the pid inside"),
+    .note("socket activation, sd_listen_fds(3): LISTEN_PID is the pid inside; crun leaves it out"),
     case("no-new-keyring-and-no-pivot-are-accepted", |c| {
         c.run_with(&["--no-new-keyring"])?.succeeded()?;
         c.run_with(&["--no-pivot"])?.succeeded().map(drop)

@@ -18,7 +18,8 @@ pub const CASES: &[Case] = &[
         c.finish()?;
         let want = "prestart createRuntime createContainer startContainer poststart poststop";
         same("order", notes(c).as_str(), want)
-    }),
+    })
+    .note("runtime-spec, lifecycle steps 7 to 9: poststart comes after the process; peers race it with startContainer"),
     case("order-within-a-kind", |c| {
         for word in ["one", "two", "three"] {
             note(c, "createRuntime", word)?;
@@ -116,6 +117,14 @@ pub const CASES: &[Case] = &[
         same("later poststop hooks", notes(c).as_str(), "second")?;
         c.nothing_left()
     }),
+    case("failing-poststart-ends-the-container", |c| {
+        c.set("/hooks/poststart/-", json!({"path": "/bin/false"}));
+        c.script(crate::harness::container::WAIT);
+        c.create()?;
+        c.rt(&["start", &c.id])?;
+        c.wait_for("stopped")
+    })
+    .note("runtime-spec, lifecycle step 9; crun lets it run"),
     case("failing-hook-stops-the-later-ones", |c| {
         c.set("/hooks/createRuntime/-", json!({"path": "/bin/false"}));
         note(c, "createRuntime", "later")?;

@@ -151,6 +151,10 @@ pub const CASES: &[Case] = &[
         same("owner", null.metadata().or_fail("null device")?.uid(), 0)
     })
     .note("a runtime hands the terminal to the user, and must not hand over the host's /dev/null"),
+    case("standard-streams-can-be-opened-again-by-the-user", |c| {
+        c.set("/process/user", json!({"uid": 1000, "gid": 1000}));
+        c.sh_is("echo again >> /dev/stdout", "again")
+    }),
     case("is-a-session-leader", |c| {
         c.args(&["cat", "/proc/self/stat"]);
         let text = c.run()?.succeeded()?.stdout;
@@ -173,8 +177,8 @@ pub const CASES: &[Case] = &[
     .note("CVE-2024-21626"),
     case("the-runtime-is-not-visible-after-exec", |c| {
         let pid = c.up()?;
-        let exe = std::fs::read_link(format!("/proc/{pid}/exe")).or_fail("exe")?;
-        must(exe.ends_with("busybox"), format_args!("exe is {}", exe.display()))?;
+        let exe = || std::fs::read_link(format!("/proc/{pid}/exe")).ok().filter(|path| path.ends_with("busybox"));
+        crate::harness::call::eventually("busybox as exe", std::time::Duration::from_secs(2), exe)?;
         must(namespace(pid, "mnt")? != namespace("self", "mnt")?, "the host's mount namespace")
     }),
 ];

@@ -253,14 +253,10 @@ fn listening(c: &mut Container, script: &str) -> Verdict<(Value, Vec<OwnedFd>)> 
     );
     c.set("/linux/seccomp/syscalls", rules(&["mkdir", "mkdirat"], json!({"action": "SCMP_ACT_NOTIFY"})));
     c.script(script);
-    c.write_config()?;
-    let bundle = c.bundle.display().to_string();
-    let creating = c.call(["create", "--bundle", &bundle, &c.id]).spawn(&c.out())?;
-    // The listener comes with create at runc, and may come with start elsewhere.
-    let early = socket::receive(&listener, "seccomp listener");
-    creating.wait()?.succeeded()?;
+    // The descriptor comes with create or with start; until it is read it waits in the socket.
+    c.create()?;
     c.start()?;
-    let (bytes, fds) = early.or_else(|_| socket::receive(&listener, "seccomp listener"))?;
+    let (bytes, fds) = socket::receive(&listener, "seccomp listener")?;
     Ok((serde_json::from_slice(&bytes).or_fail("state of the listener is no JSON")?, fds))
 }
 

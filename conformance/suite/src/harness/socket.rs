@@ -42,7 +42,8 @@ pub fn receive(listener: &UnixListener, what: &str) -> Verdict<(Vec<u8>, Vec<Own
         let count = message.bytes;
         bytes.extend_from_slice(&buffer[..count]);
         // One message carries the descriptor; a long text may come in several pieces until the sender closes.
-        if count == 0 || (!fds.is_empty() && serde_json::from_slice::<serde_json::Value>(&bytes).is_ok()) {
+        let whole = !bytes.starts_with(b"{") || serde_json::from_slice::<serde_json::Value>(&bytes).is_ok();
+        if count == 0 || (!fds.is_empty() && whole) {
             break;
         }
     }
