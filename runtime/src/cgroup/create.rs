@@ -50,8 +50,13 @@ impl Cgroup {
             }
             match made.make(&dir, &hierarchy.mountpoint, hierarchy.has("cpuset")) {
                 Ok(()) => joined.push((hierarchy, dir)),
-                Err(Error::Io { errno: Errno::EACCES | Errno::EPERM | Errno::EROFS, .. })
-                    if self.rootless && settings.is_empty() => {}
+                Err(Error::Io { errno: errno @ (Errno::EACCES | Errno::EPERM | Errno::EROFS), path, .. })
+                    if self.rootless =>
+                {
+                    if let Some(setting) = settings.first() {
+                        return Err(undelegated(setting, &path, errno));
+                    }
+                }
                 Err(error) => return Err(error),
             }
         }
@@ -164,6 +169,16 @@ impl Cgroup {
             None => Ok(()),
         }
     }
+}
+
+/// An ordinary user asked for a limit and may make no cgroup.
+fn undelegated(setting: &Setting, path: &Path, errno: Errno) -> Error {
+    let reason = format!(
+        "making cgroup {}: {errno}: not delegated to this user; use the systemd manager, or run below \
+         `systemd-run --user --scope -p Delegate=yes`",
+        path.display()
+    );
+    Error::unsupported(setting.field.as_ref(), reason)
 }
 
 /// Not for an ordinary user's container: it can open no device that he can't open himself, nor make one.
