@@ -29,7 +29,7 @@ cgroup_manager = "cgroupfs"
 events_logger = "file"
 runtime = "$runtime_name"
 runtime_supports_json = ["crun", "runc", "$runtime_name"]
-runtime_supports_nocgroups = ["crun", "$runtime_name"]
+runtime_supports_nocgroup = ["crun", "$runtime_name"]
 infra_image = "localhost/busybox"
 infra_command = "/bin/pause"
 [engine.runtimes]

@@ -178,6 +178,13 @@ impl Cgroup {
         self.hierarchies.iter()
     }
 
+    /// The hierarchies to show inside, with the container's place in each. A v1 hierarchy in which an ordinary user
+    /// could make no cgroup has no place of the container's to show.
+    pub fn visible(&self) -> impl Iterator<Item = &Hierarchy> {
+        let made = |hierarchy: &&Hierarchy| self.unified || !self.rootless || hierarchy.directory().exists();
+        self.hierarchies.iter().filter(made)
+    }
+
     /// Fields of `resources` that are accepted and have no effect, as the kernel has dropped what they meant.
     #[must_use]
     pub fn ignored(resources: &Resources) -> &'static [&'static str] {

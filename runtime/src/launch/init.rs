@@ -238,7 +238,7 @@ fn join_cgroups(plan: &InitPlan, channel: &Channel) -> Result<(), Error> {
 }
 
 fn view(cgroup: &Cgroup, in_namespace: bool) -> CgroupView {
-    let hierarchies = cgroup.hierarchies().map(|hierarchy| CgroupMount {
+    let hierarchies = cgroup.visible().map(|hierarchy| CgroupMount {
         name: hierarchy.name().to_owned(),
         mountpoint: hierarchy.mountpoint().to_path_buf(),
         path: hierarchy.path().to_path_buf(),
