@@ -18,17 +18,19 @@ pub fn count(contender: &Contender, host: &Host, streams: &Streams) -> Result<Op
     let traced = Command::new(words.chain(contender.create().words().map(PathBuf::from)))?;
     contender.forget_pid();
     let tracer = traced.spawn(streams)?;
-    // strace ends with the last process that it traces, the init: `start` has to come while it still runs, and how far
-    // `create` has come can't be seen from outside but by trying.
+    // strace ends with the last process that it traces, the init: `start` has to come while it still runs. How far
+    // `create` has come can be seen by its pid file, and by trying, for runc writes its state after that.
     let mut tries = 0;
-    while let Err(e) = start.time(streams) {
-        tries += 1;
-        if tries == 200 {
-            return Err(e);
+    let init = loop {
+        let ready = contender.init().and_then(|init| start.time(streams).map(|_| init));
+        match ready {
+            Ok(init) => break init,
+            Err(e) if tries == 200 => return Err(e),
+            Err(_) => tries += 1,
         }
         sleep(Duration::from_millis(50));
-    }
-    contender.init()?.wait_end()?;
+    };
+    init.wait_end()?;
     traced.check(tracer.wait()?, streams)?;
     delete.time(streams)?;
     let text = fs::read_to_string(&table).map_err(|e| Error::file("read", &table, e))?;
