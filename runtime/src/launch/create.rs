@@ -70,7 +70,8 @@ pub(crate) fn create(
 
     let mut container = store.create(initial_state(&spec, &bundle, options, &cgroup, rdt))?;
     let prepared = prepare(&container, &text).and_then(|start_socket| {
-        let state = container.oci_state_as(Status::Creating);
+        // As hooks see it: `created` begins with step 2 of the lifecycle, the hooks of create are its step 3 and later.
+        let state = container.oci_state_as(Status::Created);
         let plan = InitPlan {
             spec,
             namespaces,

@@ -179,10 +179,14 @@ impl Container {
     ///
     /// # Errors
     /// As `open(2)`.
-    pub fn start_socket_address(&self) -> Result<(OwnedFd, UnixAddr), Errno> {
+    pub fn start_socket_address(&self) -> Result<(Option<OwnedFd>, UnixAddr), Errno> {
+        // The lock is a descriptor of the directory already.
+        if let Some(lock) = &self.lock {
+            return Ok((None, start_address(lock)?));
+        }
         let directory = open_directory(&self.path)?;
         let address = start_address(&directory)?;
-        Ok((directory, address))
+        Ok((Some(directory), address))
     }
 
     /// The state as the specification wants it, with `status` given where it is known already.
