@@ -4,7 +4,7 @@ use crate::sched::{self, MemPolicy, Persona, Rlimits};
 use crate::security::capabilities::{self, CapabilitySets};
 use crate::security::lsm::{self, ExecLabel};
 use crate::security::seccomp::{self, Filter};
-use crate::spec::{Linux, Process, User};
+use crate::spec::{Linux, NamespaceType, Process, User};
 use crate::state::OciState;
 use nix::errno::Errno;
 use nix::sys::signal::{SigHandler, SigSet, Signal, signal};
@@ -92,9 +92,14 @@ impl ProcessPlan {
             environment.push(CString::new(format!("LISTEN_FDS={count}")).map_err(nul("env"))?);
             environment.push(c"LISTEN_PID=1".to_owned());
         }
+        sched::check(process)?;
         // None named is none granted, as runc and crun have it: rtrun's own must not pass on by omission.
         let (capabilities, warnings) = CapabilitySets::plan(&process.capabilities.clone().unwrap_or_default());
         warnings.into_iter().for_each(&mut *warn);
+        // In a user namespace of its own, new or joined, the container's capabilities are not ours to give.
+        if linux.namespaces.iter().all(|namespace| namespace.kind != NamespaceType::User) {
+            capabilities.beyond_the_callers().unwrap_or_default().into_iter().for_each(&mut *warn);
+        }
         let variable = |name: &str| process.env.iter().rev().find_map(|item| item.strip_prefix(name));
         Ok(ProcessPlan {
             arguments: text(&process.args, "args")?,

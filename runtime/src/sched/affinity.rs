@@ -60,7 +60,7 @@ impl CpuSet {
     ///
     /// # Errors
     /// [`Error::NoSuchCpu`], and those of [`CpuSet::online`].
-    pub fn check_online(&self) -> Result<(), Error> {
+    fn check_online(&self) -> Result<(), Error> {
         let online = CpuSet::online()?;
         let missing: CpuSet = self.iter().filter(|cpu| !online.contains(*cpu)).collect();
         if missing.is_empty() {
@@ -75,14 +75,6 @@ impl CpuSet {
     /// [`Error::NoSuchCpu`], [`Error::SetAffinity`].
     pub fn set_affinity(&self, pid: Pid) -> Result<(), Error> {
         self.check_online()?;
-        self.apply_affinity(pid)
-    }
-
-    /// As [`CpuSet::set_affinity`] for CPUs already checked: one system call, nothing allocated unless it fails.
-    ///
-    /// # Errors
-    /// [`Error::SetAffinity`].
-    pub fn apply_affinity(&self, pid: Pid) -> Result<(), Error> {
         let mask = self.words();
         // SAFETY: the mask is live and as long as said.
         let result =

@@ -133,26 +133,6 @@ impl SchedAttr {
         same("flags", flag_names(self.flags & kept), flag_names(other.flags & kept))
     }
 
-    /// The policy's name in `sched(7)`.
-    pub fn policy_name(&self) -> &'static str {
-        policy_name(self.policy)
-    }
-
-    /// Whether the policy is FIFO or RR, which `RT_GROUP_SCHED` budgets.
-    pub fn is_realtime(&self) -> bool {
-        matches!(self.policy, FIFO | RR)
-    }
-
-    /// Whether the policy is DEADLINE.
-    pub fn is_deadline(&self) -> bool {
-        self.policy == DEADLINE
-    }
-
-    /// 1 to 99 for FIFO and RR, 0 otherwise.
-    pub fn priority(&self) -> u32 {
-        self.priority
-    }
-
     fn bandwidth(&self) -> String {
         // The kernel stores the deadline as the period where none is given.
         let period = if self.period == 0 { self.deadline } else { self.period };
@@ -354,5 +334,21 @@ mod tests {
         })
         .join()
         .unwrap();
+    }
+
+    #[test]
+    fn create_refuses_what_start_could_not_set() {
+        use crate::spec::{ExecCpuAffinity, IoPriority, IoPriorityClass, Process};
+        let scheduler = Some(scheduler(SchedulerPolicy::SchedFifo));
+        let io_priority = Some(IoPriority { class: IoPriorityClass::IoprioClassRt, priority: -1 });
+        let exec_cpu_affinity = Some(ExecCpuAffinity { initial: None, last: Some("3-1".into()) });
+        for (process, part) in [
+            (Process { scheduler, ..Process::default() }, "process.scheduler.priority"),
+            (Process { io_priority, ..Process::default() }, "process.ioPriority.priority"),
+            (Process { exec_cpu_affinity, ..Process::default() }, "runs backwards"),
+        ] {
+            let error = crate::sched::check(&process).unwrap_err().to_string();
+            assert!(error.contains(part), "{error}");
+        }
     }
 }

@@ -23,7 +23,8 @@ pub fn set_io_priority(p: &IoPriority, pid: Pid) -> Result<(), Error> {
     })
 }
 
-fn io_priority(p: &IoPriority) -> Result<libc::c_int, Error> {
+/// The kernel's number for class and level.
+pub(super) fn io_priority(p: &IoPriority) -> Result<libc::c_int, Error> {
     if !(0..=7).contains(&p.priority) {
         let problem = format!("{} is not 0 (highest) to 7 (lowest)", p.priority);
         return Err(Error::Field { field: "process.ioPriority.priority", problem });

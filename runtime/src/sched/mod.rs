@@ -16,3 +16,17 @@ pub use ioprio::set_io_priority;
 pub use mempolicy::MemPolicy;
 pub use personality::Persona;
 pub use rlimits::Rlimits;
+
+use crate::spec::Process;
+
+/// Refuses at `create` what could not be set at `start` or `exec`, whatever the kernel says then.
+///
+/// # Errors
+/// [`Error::Field`], [`Error::List`].
+pub fn check(process: &Process) -> Result<(), Error> {
+    process.scheduler.as_ref().map(SchedAttr::plan).transpose()?;
+    process.io_priority.as_ref().map(ioprio::io_priority).transpose()?;
+    let affinity = process.exec_cpu_affinity.as_ref();
+    let lists = affinity.map(|affinity| [&affinity.initial, &affinity.last]);
+    lists.into_iter().flatten().flatten().try_for_each(|list| CpuSet::parse(list).map(drop))
+}

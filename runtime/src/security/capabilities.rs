@@ -141,11 +141,15 @@ impl CapabilitySets {
     /// `PR_SET_KEEPCAPS` must have survived. What the caller doesn't hold is left out, as the specification asks.
     ///
     /// # Errors
-    /// [`Error::Get`], [`Error::Set`], [`Error::Ambient`].
+    /// [`Error::Set`], [`Error::Ambient`].
     pub fn apply(&self) -> Result<(), Error> {
-        let held = get()?;
-        let sets = self.within(held.permitted, held.permitted | held.inheritable);
-        set(&sets)?;
+        let mut sets = *self;
+        if let Err(refused) = set(&sets) {
+            // Only now is it worth a call, which the container's filter may forbid, to ask what there is to give.
+            let held = get().map_err(|_| refused)?;
+            sets = self.within(held.permitted, held.permitted | held.inheritable);
+            set(&sets)?;
+        }
         let ambient = |operation, number: u32| {
             prctl(libc::PR_CAP_AMBIENT, operation as libc::c_ulong, number as libc::c_ulong).map_err(|errno| {
                 let clear = operation == libc::PR_CAP_AMBIENT_CLEAR_ALL;
@@ -198,13 +202,6 @@ fn names(mask: u64) -> impl Iterator<Item = String> {
 fn name(number: u32) -> String {
     let known = caps::all().into_iter().find(|capability| u32::from(capability.index()) == number);
     known.map_or_else(|| format!("capability {number}"), |capability| capability.to_string())
-}
-
-/// The names of all capabilities that this build knows, in the kernel's order.
-pub fn known() -> Vec<String> {
-    let mut known: Vec<_> = caps::all().into_iter().collect();
-    known.sort_by_key(caps::Capability::index);
-    known.iter().map(ToString::to_string).collect()
 }
 
 fn get() -> Result<CapabilitySets, Error> {

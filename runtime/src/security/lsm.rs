@@ -173,12 +173,12 @@ fn asked(field: &Option<String>) -> Option<&str> {
 }
 
 /// Whether AppArmor takes part in this kernel's decisions.
-pub fn apparmor_enabled() -> bool {
+fn apparmor_enabled() -> bool {
     std::fs::read(APPARMOR_ENABLED).is_ok_and(|text| text.starts_with(b"Y"))
 }
 
 /// Whether SELinux takes part in this kernel's decisions.
-pub fn selinux_enabled() -> bool {
+fn selinux_enabled() -> bool {
     SELINUX_MOUNTS.iter().any(|path| Path::new(path).exists())
 }
 
