@@ -32,8 +32,7 @@ impl Cgroup {
         }
         let entry = self.make(limits, &settings, policy.as_ref());
         if let (Err(_), Some(unit)) = (&entry, &self.unit) {
-            // The first error is the one to tell.
-            let _ = systemd::stop(unit, self.rootless);
+            systemd::abandon(unit, self.rootless);
         }
         entry
     }

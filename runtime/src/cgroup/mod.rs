@@ -320,8 +320,13 @@ impl Cgroup {
         self.hierarchies.iter().find(|hierarchy| hierarchy.name.is_empty())
     }
 
-    /// The hierarchy whose list of processes is believed: every process is in all of them.
+    /// The hierarchy whose list of processes is believed: every process is in all of them. An ordinary user may have a
+    /// cgroup in some only.
     fn main(&self) -> Option<&Hierarchy> {
-        self.controller("freezer").or_else(|| self.controller("devices")).or_else(|| self.hierarchies.first())
+        let known = ["freezer", "devices"].into_iter().find_map(|name| self.controller(name));
+        match known {
+            Some(hierarchy) if !self.rootless => Some(hierarchy),
+            _ => self.hierarchies.iter().find(|hierarchy| hierarchy.directory().exists()),
+        }
     }
 }

@@ -63,6 +63,16 @@ pub(super) fn start(
     finish(&mut bus, reply, "StartTransientUnit", unit)
 }
 
+/// Asks for the end of a scope whose create failed. Not waited for: the init, first process of a PID namespace, sleeps
+/// through SIGTERM until the launch kills it.
+pub(super) fn abandon(unit: &Unit, user: bool) {
+    if let Ok(mut bus) = connect(user) {
+        let _ = call(&mut bus, "StopUnit", "ss", |body| {
+            body.string(&unit.name).string("replace");
+        });
+    }
+}
+
 /// Changes the scope's properties until it ends.
 pub(super) fn update(
     unit: &Unit,
