@@ -2,6 +2,7 @@
 //!
 //! Runs as root. Prints a line a case and the sums at the end; exits with 1 if a case failed.
 
+mod attack;
 mod call;
 mod leftovers;
 mod outcome;
@@ -10,6 +11,7 @@ mod scarce;
 mod trace;
 mod walk;
 
+use attack::{binary, confinement, descriptors, files, state};
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 use outcome::{Check, Stop};
@@ -40,6 +42,19 @@ const CASES: &[Case] = &[
     ("read-only-root", scarce::read_only),
     ("no-descriptors", scarce::no_descriptors),
     ("no-tasks", scarce::no_tasks),
+    ("cve-2019-5736-binary-is-not-overwritten", binary::overwrite),
+    ("cve-2024-21626-cwd-of-create", descriptors::cwd_of_create),
+    ("cve-2024-21626-cwd-of-exec", descriptors::cwd_of_exec),
+    ("cve-2024-21626-inherited-descriptors", descriptors::inherited),
+    ("passwd-is-read", files::passwd_is_read),
+    ("passwd-is-a-fifo", files::passwd_is_a_fifo),
+    ("passwd-is-endless", files::passwd_is_endless),
+    ("passwd-is-a-device", files::passwd_is_a_device),
+    ("covered-proc", files::covered_proc),
+    ("devices-of-exec", confinement::devices),
+    ("privileges-of-exec", confinement::privileges),
+    ("illegal-ids", state::illegal_ids),
+    ("permissions", state::permissions),
 ];
 
 const USAGE: &str = "usage: rtrun-crash --runtime PATH [--seed N] [--seconds N] [CASE…]

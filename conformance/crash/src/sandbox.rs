@@ -103,13 +103,6 @@ impl Sandbox {
         self.call(&["exec", &self.id, "/bin/sh", "-c", script])
     }
 
-    /// Runs the container in the foreground with a shell's line as its process.
-    pub fn run_script(&mut self, script: &str) -> Check<Output> {
-        self.config["process"]["args"] = json!(["/bin/sh", "-c", script]);
-        self.write()?;
-        self.call(&["run", "--bundle", &self.dir.display().to_string(), &self.id])
-    }
-
     /// Fails unless nothing of the container is left.
     pub fn gone(&self) -> Check {
         match leftovers::of(self) {

@@ -11,7 +11,7 @@ use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 
 /// How a traced run ended.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub enum End {
     /// By itself, after this many system calls.
     Exited {
@@ -20,8 +20,11 @@ pub enum End {
         /// Exit code.
         code: i32,
     },
-    /// By SIGKILL before this system call (number of the architecture) was performed.
-    Killed(u64),
+    /// By SIGKILL, before a system call was performed.
+    Killed {
+        /// The architecture's number of the call.
+        call: u64,
+    },
 }
 
 /// Runs `command` to its end, or kills it as it enters its `kill_at`-th system call after execve (from 1).
@@ -49,10 +52,10 @@ pub fn run(command: &mut Command, kill_at: Option<usize>) -> Check<End> {
                 calls += 1;
                 if Some(calls) == kill_at {
                     // SAFETY: the kernel says that this is an entry.
-                    let number = unsafe { info.u.entry.nr };
+                    let call = unsafe { info.u.entry.nr };
                     ptrace::kill(pid)?;
                     waitpid(pid, None)?;
-                    return Ok(End::Killed(number));
+                    return Ok(End::Killed { call });
                 }
             }
             WaitStatus::PtraceEvent(..) => {}

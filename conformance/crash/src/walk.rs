@@ -8,6 +8,9 @@ use crate::trace::{self, End};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
+/// Steps by which a walk's pace is measured.
+const SAMPLES: usize = 5;
+
 /// A command that is killed, and what comes before it.
 struct Target {
     name: &'static str,
@@ -67,8 +70,8 @@ fn walk(context: &Context, target: &Target) -> Check {
     aftermath(&sandbox, Next::Kill)?;
 
     let begin = Instant::now();
-    step(&sandbox, target, calls / 2, Next::Kill)?;
-    let stride = stride(begin.elapsed(), calls, context.patience);
+    (1..=SAMPLES).try_for_each(|n| step(&sandbox, target, calls * n / (SAMPLES + 1), Next::Delete))?;
+    let stride = stride(begin.elapsed() / SAMPLES as u32, calls, context.patience);
     let first = context.seed % stride + 1;
     let mut failures = Vec::new();
     let begin = Instant::now();
@@ -96,11 +99,12 @@ fn stride(step: Duration, calls: usize, patience: Duration) -> usize {
 
 fn step(sandbox: &Sandbox, target: &Target, call: usize, next: Next) -> Check {
     (target.prepare)(sandbox)?;
-    let end = trace::run(&mut sandbox.command(&(target.words)(sandbox)), Some(call))?;
+    let killed = match trace::run(&mut sandbox.command(&(target.words)(sandbox)), Some(call))? {
+        End::Killed { call: number } => format!("killed at system call {call} (number {number})"),
+        End::Exited { calls, code } => format!("exited with {code} after {calls} system calls"),
+    };
     aftermath(sandbox, next).map_err(|stop| match stop {
-        Stop::Failed(text) => {
-            Stop::Failed(format!("{} at system call {call}, {end:?}, then {next:?}: {text}", target.name))
-        }
+        Stop::Failed(text) => Stop::Failed(format!("{} {killed}, then {next:?}: {text}", target.name)),
         skipped @ Stop::Skipped(_) => skipped,
     })
 }

@@ -16,6 +16,7 @@ use crate::sys::{pidfd, self_exe};
 use nix::errno::Errno;
 use nix::sched::{CloneFlags, setns};
 use nix::sys::socket::{AddressFamily, Backlog, SockFlag, SockType, bind, listen, socket};
+use nix::sys::stat::{Mode, fchmod};
 use nix::sys::wait::waitpid;
 use nix::unistd::Pid;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
@@ -102,6 +103,8 @@ fn prepare(container: &Container, config: &[u8]) -> Result<OwnedFd, Error> {
     let (_directory, address) = container.start_socket_address().map_err(failed("opening its directory"))?;
     let listener =
         socket(AddressFamily::Unix, SockType::SeqPacket, SockFlag::SOCK_CLOEXEC, None).map_err(failed("making it"))?;
+    // Before bind(2), whose file takes the socket's mode: a caller's umask may be 0.
+    fchmod(&listener, Mode::S_IRUSR | Mode::S_IWUSR).map_err(failed("its mode"))?;
     bind(listener.as_raw_fd(), &address).map_err(failed("binding it"))?;
     listen(&listener, Backlog::new(8).unwrap_or(Backlog::MAXCONN)).map_err(failed("listening"))?;
     Ok(listener)
@@ -235,7 +238,7 @@ fn attend(
     }
     wait_for(channel, Signal::Ready)?;
     plan.process.rlimits.apply(pid).map_err(super::process::Error::from)?;
-    let (_, start_time) = process_stat(pid).ok_or(Error::Died { status: String::from("gone") })?;
+    let (_, start_time) = process_stat(pid).map_err(|errno| Error::Init { id: options.id.clone(), errno })?;
     container.state.init = Some(Init { pid: pid.as_raw(), start_time });
     container.save()?;
     if let Some(path) = &options.pid_file {

@@ -23,7 +23,7 @@ pub fn kill(store: &Store, id: &str, number: i32, all: bool) -> Result<(), Error
         }
     }
     let gone = || Error::NotRunning(id.to_owned());
-    let init = container.pidfd().map_err(|_| gone())?;
+    let init = container.pidfd().map_err(|errno| Error::of_init(&container, errno))?;
     match pidfd::signal_number(&init, number) {
         Err(Errno::ESRCH) => return Err(gone()),
         other => other.map_err(|errno| Error::Kill { number, id: id.to_owned(), errno })?,
@@ -60,14 +60,17 @@ pub fn delete(store: &Store, id: &str, force: bool, warn: &mut dyn FnMut(String)
 
 /// Kills everything in the container and waits for its init, by pidfd.
 fn end(container: &Container) -> Result<(), Error> {
-    let init = container.pidfd();
-    if let Ok(init) = &init {
+    let init = match container.pidfd() {
+        Err(Errno::ESRCH) => None,
+        other => Some(other.map_err(|errno| Error::of_init(container, errno))?),
+    };
+    if let Some(init) = &init {
         let _ = pidfd::signal(init, Some(Signal::SIGKILL));
     }
     if let Some(cgroup) = container.cgroup() {
         cgroup.kill(Signal::SIGKILL)?;
     }
-    let Ok(init) = init else { return Ok(()) };
+    let Some(init) = init else { return Ok(()) };
     match pidfd::wait_ended(&init, END_LIMIT_MS).map_err(Error::Channel)? {
         true => Ok(()),
         false => Err(Error::Unkillable(container.id().to_owned())),

@@ -33,7 +33,7 @@ pub enum Error {
     #[error(transparent)]
     Hooks(#[from] hooks::Error),
     #[error(transparent)]
-    Init(#[from] init::Error),
+    Setup(#[from] init::Error),
     #[error(transparent)]
     NetDevices(#[from] device::net::Error),
     #[error(transparent)]
@@ -62,6 +62,8 @@ pub enum Error {
     Child(String),
     #[error("the container's init died while it came up: {status}")]
     Died { status: String },
+    #[error("looking at the init of {id}: {errno}")]
+    Init { id: String, errno: Errno },
     #[error("--pid-file {path}: {error}")]
     PidFile { path: PathBuf, error: io::Error },
     #[error("cannot start a container that is not created: {id} is {status}")]
@@ -90,6 +92,16 @@ pub enum Error {
     Chroot(Errno),
     #[error("setsid: {0}")]
     Session(Errno),
+}
+
+impl Error {
+    /// Why there is no pidfd of a container's init.
+    pub(crate) fn of_init(container: &state::Container, errno: Errno) -> Error {
+        match errno {
+            Errno::ESRCH => Error::NotRunning(container.id().to_owned()),
+            errno => Error::Init { id: container.id().to_owned(), errno },
+        }
+    }
 }
 
 fn flag_names(flags: u64) -> String {

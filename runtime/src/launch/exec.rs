@@ -87,8 +87,7 @@ fn plan(
     console: Option<OwnedFd>,
     warn: &mut dyn FnMut(String),
 ) -> Result<Joining, Error> {
-    let not_running = |_| Error::NotRunning(container.id().to_owned());
-    let init = container.pidfd().map_err(not_running)?;
+    let init = container.pidfd().map_err(|errno| Error::of_init(container, errno))?;
     let pid = container.pid().ok_or_else(|| Error::NotRunning(container.id().to_owned()))?;
     let mut flags = CloneFlags::empty();
     for namespace in &spec.linux.namespaces {

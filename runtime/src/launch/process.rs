@@ -15,7 +15,7 @@ use std::ffi::{CString, NulError};
 use std::io::Read;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 /// How much of /etc/passwd is read, bytes: some twenty thousand users.
@@ -141,7 +141,10 @@ impl ProcessPlan {
         let failed = |errno| Error::Cwd { path: self.cwd.clone(), errno };
         match chdir(&self.cwd) {
             Err(Errno::ENOENT) => {
-                std::fs::create_dir_all(&self.cwd)
+                std::fs::DirBuilder::new()
+                    .recursive(true)
+                    .mode(0o755)
+                    .create(&self.cwd)
                     .map_err(|error| failed(Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO))))?;
                 chdir(&self.cwd).map_err(failed)?;
             }

@@ -125,29 +125,34 @@ impl Container {
 
     /// pid of the init while it lives.
     pub fn pid(&self) -> Option<Pid> {
-        self.live_init().map(|init| Pid::from_raw(init.pid))
+        self.live_init().ok().flatten().map(|init| Pid::from_raw(init.pid))
     }
 
     /// A pidfd of the init while it lives; the check after the open makes it this process and no other.
     ///
     /// # Errors
-    /// ESRCH when it has ended.
+    /// ESRCH when it has ended; EMFILE.
     pub fn pidfd(&self) -> Result<OwnedFd, Errno> {
         let init = self.state.init.ok_or(Errno::ESRCH)?;
         let fd = pidfd::open(Pid::from_raw(init.pid))?;
-        self.live_init().map(|_| fd).ok_or(Errno::ESRCH)
+        self.live_init()?.map(|_| fd).ok_or(Errno::ESRCH)
     }
 
-    fn live_init(&self) -> Option<Init> {
-        self.state.init.filter(|init| match process_stat(Pid::from_raw(init.pid)) {
-            Some((state, start_time)) => start_time == init.start_time && !matches!(state, b'Z' | b'X'),
-            None => false,
-        })
+    fn live_init(&self) -> Result<Option<Init>, Errno> {
+        let Some(init) = self.state.init else { return Ok(None) };
+        match process_stat(Pid::from_raw(init.pid)) {
+            Ok((state, start_time)) => {
+                Ok(Some(init).filter(|init| start_time == init.start_time && !matches!(state, b'Z' | b'X')))
+            }
+            Err(Errno::ENOENT | Errno::ESRCH) => Ok(None),
+            Err(errno) => Err(errno),
+        }
     }
 
     /// Asks the kernel, not the file: whether the process lives, listens for `start`, or is frozen.
     pub fn status(&self) -> Status {
-        if self.live_init().is_none() {
+        // What can't be seen, for want of a descriptor, may live: only a certain end is one.
+        if let Ok(None) = self.live_init() {
             return if self.state.init.is_none() && self.lock.is_none() && is_locked(&self.path) {
                 Status::Creating
             } else {
@@ -265,8 +270,15 @@ impl Container {
 }
 
 /// State letter and start time of `/proc/PID/stat` (`proc_pid_stat(5)`, fields 3 and 22).
-pub fn process_stat(pid: Pid) -> Option<(u8, u64)> {
-    let text = crate::sys::read_procfs(&format!("/proc/{pid}/stat")).ok()?;
+///
+/// # Errors
+/// ENOENT or ESRCH when there is no such process; EMFILE.
+pub fn process_stat(pid: Pid) -> Result<(u8, u64), Errno> {
+    let text = crate::sys::read_procfs(&format!("/proc/{pid}/stat"))?;
+    parse_stat(&text).ok_or(Errno::EPROTO)
+}
+
+fn parse_stat(text: &[u8]) -> Option<(u8, u64)> {
     // The command name may hold spaces and brackets: count from the last one.
     let rest = text.get(text.iter().rposition(|&byte| byte == b')')? + 2..)?;
     let mut fields = rest.split(|&byte| byte == b' ');

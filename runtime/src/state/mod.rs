@@ -28,6 +28,9 @@ pub enum Error {
     /// No such container.
     #[error("container \"{0}\" does not exist")]
     Absent(String),
+    /// Not a name of a container.
+    #[error("{0}")]
+    Id(String),
     /// The id is taken.
     #[error("container with id \"{0}\" exists already: delete it first, or take another id")]
     Exists(String),

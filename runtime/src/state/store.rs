@@ -1,4 +1,5 @@
 use super::{Container, Error, State};
+use crate::spec::validate;
 use nix::errno::Errno;
 use nix::sys::stat::Mode;
 use std::path::{Path, PathBuf};
@@ -23,9 +24,9 @@ impl Store {
     /// Makes the container's directory, mode 0700, and takes its lock. Whoever makes the directory owns the id.
     ///
     /// # Errors
-    /// [`Error::Exists`], [`Error::Root`], [`Error::File`].
+    /// [`Error::Id`], [`Error::Exists`], [`Error::Root`], [`Error::File`].
     pub fn create(&self, state: State) -> Result<Container, Error> {
-        let path = self.root.join(&state.id);
+        let path = self.directory(&state.id)?;
         let made = match nix::unistd::mkdir(&path, Mode::S_IRWXU) {
             Err(Errno::ENOENT) => {
                 self.make_root()?;
@@ -50,12 +51,18 @@ impl Store {
         })
     }
 
+    /// Where a container's directory is; an id that is a path would lead out of the root.
+    fn directory(&self, id: &str) -> Result<PathBuf, Error> {
+        validate::id(id).map_err(|error| Error::Id(error.to_string()))?;
+        Ok(self.root.join(id))
+    }
+
     /// The container as it is now, unlocked.
     ///
     /// # Errors
-    /// [`Error::Absent`], or why the state can't be read.
+    /// [`Error::Id`], [`Error::Absent`], or why the state can't be read.
     pub fn load(&self, id: &str) -> Result<Container, Error> {
-        Container::open(self.root.join(id), id)
+        Container::open(self.directory(id)?, id)
     }
 
     /// The container, locked against every other command that changes it.
@@ -63,7 +70,7 @@ impl Store {
     /// # Errors
     /// As [`Store::load`].
     pub fn lock(&self, id: &str) -> Result<Container, Error> {
-        Container::open_locked(self.root.join(id), id)
+        Container::open_locked(self.directory(id)?, id)
     }
 
     /// Removes the directory of a container whose state file can't be read.
@@ -71,7 +78,7 @@ impl Store {
     /// # Errors
     /// [`Error::File`].
     pub fn remove_malformed(&self, id: &str) -> Result<(), Error> {
-        let path = self.root.join(id);
+        let path = self.directory(id)?;
         std::fs::remove_dir_all(&path).map_err(|error| Error::File {
             step: "removing",
             path,
