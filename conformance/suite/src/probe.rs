@@ -11,8 +11,6 @@ pub fn probe(what: &str, args: &[String]) -> Result<ExitCode, String> {
         "syscall" => println!("{}", syscall(&numbers?)),
         "int80" => println!("{}", int80(&numbers?)?),
         "mempolicy" => println!("{}", memory_policy()?),
-        "thread" => println!("{}", thread()),
-        "root-fds" => println!("{}", root_fds()?),
         _ => return Err(format!("no probe is named {what}")),
     }
     Ok(ExitCode::SUCCESS)
@@ -71,28 +69,6 @@ fn memory_policy() -> Result<String, String> {
     Errno::result(done).map_err(|errno| format!("get_mempolicy: {errno}"))?;
     const MODE_FLAGS: i32 = 0xe000;
     Ok(format!("{} {:#x} {:#x}", mode & !MODE_FLAGS, mode & MODE_FLAGS, nodes[0]))
-}
-
-/// Whether a second thread sees the same seccomp mode, with a system call made in it.
-fn thread() -> String {
-    let inside = || std::fs::read_to_string("/proc/thread-self/status").unwrap_or_default();
-    let mode = |text: String| text.lines().find(|line| line.starts_with("Seccomp:")).map(String::from);
-    let other = std::thread::spawn(move || mode(inside())).join().ok().flatten();
-    format!("{}", other == mode(inside()))
-}
-
-/// Open descriptors of this process that are directories outside the container's root, as a list; `none` if safe.
-fn root_fds() -> Result<String, String> {
-    let mut found = Vec::new();
-    for fd in 3..256 {
-        // SAFETY: fstatat with an empty path and AT_EMPTY_PATH only looks at the descriptor.
-        let opened = unsafe { libc::fcntl(fd, libc::F_GETFD) } >= 0;
-        if opened {
-            let to = std::fs::read_link(format!("/proc/self/fd/{fd}")).map_err(|error| error.to_string())?;
-            found.push(format!("{fd}:{}", to.display()));
-        }
-    }
-    Ok(if found.is_empty() { "none".into() } else { found.join(" ") })
 }
 
 #[cfg(test)]
