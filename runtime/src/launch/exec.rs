@@ -52,7 +52,7 @@ pub fn exec(store: &Store, options: &ExecOptions, warn: &mut dyn FnMut(String)) 
     if process.capabilities.is_none() {
         process.capabilities = spec.process.as_ref().and_then(|own| own.capabilities.clone());
     }
-    spec::validate::validate_process(&process)?.into_iter().for_each(&mut *warn);
+    spec::validate::validate_process(&process)?;
     let mut supervisor = if options.detach { None } else { Some(Supervisor::new()?) };
     let (master_end, console) = console_ends(options, &process)?;
     let joining = plan(&container, &spec, &process, options, console, warn)?;

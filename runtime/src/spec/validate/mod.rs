@@ -30,7 +30,7 @@ pub fn validate(spec: &Spec, bundle: &Path) -> Result<Vec<String>, Error> {
     version(&spec.oci_version)?;
     root(spec, bundle)?;
     if let Some(process) = &spec.process {
-        process::check(process, "process", &mut warnings)?;
+        process::check(process, "process")?;
     }
     namespaces::check(spec)?;
     mapping::check(&spec.linux)?;
@@ -48,10 +48,8 @@ pub fn validate(spec: &Spec, bundle: &Path) -> Result<Vec<String>, Error> {
 ///
 /// # Errors
 /// As [`validate`].
-pub fn validate_process(process: &Process) -> Result<Vec<String>, Error> {
-    let mut warnings = Vec::new();
-    process::check(process, "process", &mut warnings)?;
-    Ok(warnings)
+pub fn validate_process(process: &Process) -> Result<(), Error> {
+    process::check(process, "process")
 }
 
 /// Checks the resources of an `update`.

@@ -4,7 +4,7 @@ use crate::spec::{Process, Scheduler, SchedulerPolicy};
 use std::path::Path;
 
 /// Checks a process; `field` is where it stands in the document.
-pub(super) fn check(process: &Process, field: &str, warnings: &mut Vec<String>) -> Result<(), Error> {
+pub(super) fn check(process: &Process, field: &str) -> Result<(), Error> {
     if process.args.first().is_none_or(String::is_empty) {
         return Err(Error::Missing(format!("{field}.args")));
     }
@@ -25,11 +25,7 @@ pub(super) fn check(process: &Process, field: &str, warnings: &mut Vec<String>) 
         limits::list(affinity.initial.as_deref().unwrap_or_default(), &format!("{field}.execCPUAffinity.initial"))?;
         limits::list(affinity.last.as_deref().unwrap_or_default(), &format!("{field}.execCPUAffinity.final"))?;
     }
-    if let Some(scheduler) = &process.scheduler {
-        schedule(scheduler, field)?;
-    }
-    unknown_capabilities(process, field, warnings);
-    Ok(())
+    process.scheduler.as_ref().map_or(Ok(()), |scheduler| schedule(scheduler, field))
 }
 
 fn env(entry: &str, field: impl Fn() -> String) -> Result<(), Error> {
@@ -92,19 +88,4 @@ fn schedule(scheduler: &Scheduler, field: &str) -> Result<(), Error> {
 
 fn spelled(policy: SchedulerPolicy) -> String {
     serde_json::to_value(policy).ok().and_then(|name| name.as_str().map(str::to_owned)).unwrap_or_default()
-}
-
-/// A capability newer than this build can't be given, and the container has less than it asked for: said, not refused,
-/// as the specification has it.
-fn unknown_capabilities(process: &Process, field: &str, warnings: &mut Vec<String>) {
-    let Some(sets) = &process.capabilities else { return };
-    let all = [&sets.bounding, &sets.effective, &sets.permitted, &sets.inheritable, &sets.ambient];
-    let mut unknown: Vec<&str> =
-        all.into_iter().flatten().map(String::as_str).filter(|name| !names::CAPABILITIES.contains(name)).collect();
-    unknown.sort_unstable();
-    unknown.dedup();
-    for name in unknown {
-        let nearest = names::nearest(name, names::CAPABILITIES);
-        warnings.push(format!("{field}.capabilities: unknown {name:?} is left out; did you mean {nearest:?}?"));
-    }
 }

@@ -254,8 +254,8 @@ fn what_callers_write_is_accepted() {
         config
     });
     assert_eq!(warnings, Ok(vec![]));
-    let future = json!({"bounding": ["CAP_FUTUR"]});
-    assert_eq!(outcome(&with(&[("process.capabilities", future)])).unwrap().len(), 1);
+    let relative = json!([{"destination": "data", "type": "tmpfs"}]);
+    assert_eq!(outcome(&with(&[("mounts", relative)])).unwrap().len(), 1);
 }
 
 #[test]
