@@ -1,5 +1,7 @@
 //! Our types against those of the `oci-spec` crate: what it writes we read, and write again without a loss.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use serde_json::Value;
 
 /// Go's and Rust's writers differ in whether they write what is empty; both mean the same.
