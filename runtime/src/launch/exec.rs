@@ -28,6 +28,8 @@ struct Joining {
     process: ProcessPlan,
     init: OwnedFd,
     namespaces: CloneFlags,
+    /// Whether a user namespace is among them.
+    user: bool,
     /// The root of a container without a mount namespace of its own.
     root: Option<OwnedFd>,
     entry: Option<Entry>,
@@ -112,6 +114,7 @@ fn plan(
         process: ProcessPlan::plan(process, &spec.linux, options.preserve_fds, warn)?,
         init,
         namespaces: flags,
+        user: flags.contains(CloneFlags::CLONE_NEWUSER),
         root,
         entry,
         terminal: console.map(|socket| (socket, process.console_size)),
@@ -123,13 +126,19 @@ fn shares_user_namespace(pid: Pid) -> bool {
     inode("/proc/self/ns/user").is_ok_and(|own| inode(&format!("/proc/{pid}/ns/user")) == Ok(own))
 }
 
-fn launch(joining: Joining, process: &Process, options: &ExecOptions) -> Result<(Pid, OwnedFd), Error> {
+fn launch(mut joining: Joining, process: &Process, options: &ExecOptions) -> Result<(Pid, OwnedFd), Error> {
     let (ours, theirs) = Channel::pair().map_err(Error::Channel)?;
     let failed =
         |error: Errno| Error::Namespace { path: "the container's PID namespace".to_owned(), error: error.into() };
-    let pid_namespace = joining.namespaces & CloneFlags::CLONE_NEWPID;
-    if !pid_namespace.is_empty() {
-        setns(&joining.init, pid_namespace).map_err(failed)?;
+    // An ordinary user has rights over the PID namespace only inside the user namespace that owns it.
+    let mut first = CloneFlags::CLONE_NEWPID;
+    if !nix::unistd::geteuid().is_root() {
+        first |= CloneFlags::CLONE_NEWUSER;
+    }
+    first &= joining.namespaces;
+    if !first.is_empty() {
+        setns(&joining.init, first).map_err(failed)?;
+        joining.namespaces -= first;
     }
     if let Some(list) = process.exec_cpu_affinity.as_ref().and_then(|affinity| affinity.initial.as_deref()) {
         CpuSet::parse(list)?.set_affinity(Pid::from_raw(0))?;
@@ -196,15 +205,14 @@ fn become_member(mut joining: Joining, channel: &Channel) -> Result<Infallible, 
         entry.join().map_err(|(index, errno)| Error::JoinCgroup { index, errno })?;
     }
     joining.process.open_host_files()?;
-    let others = joining.namespaces - CloneFlags::CLONE_NEWPID;
-    if !others.is_empty() {
-        setns(&joining.init, others)
+    if !joining.namespaces.is_empty() {
+        setns(&joining.init, joining.namespaces)
             .map_err(|errno| Error::Namespace { path: "the container's namespaces".to_owned(), error: errno.into() })?;
     }
     if let Some(root) = &joining.root {
         nix::unistd::fchdir(root).and_then(|()| nix::unistd::chroot(".")).map_err(Error::Chroot)?;
     }
-    if others.contains(CloneFlags::CLONE_NEWUSER) {
+    if joining.user {
         let (uid, gid) = (Uid::from_raw(0), Gid::from_raw(0));
         // Where 0 is not mapped the overflow ID stays, with all capabilities.
         let _ = nix::unistd::setresgid(gid, gid, gid).and_then(|()| nix::unistd::setresuid(uid, uid, uid));
