@@ -124,9 +124,10 @@ impl CapabilitySets {
         for number in (0..64u32).filter(|number| self.bounding & 1 << number == 0) {
             let drop = prctl(libc::PR_CAPBSET_DROP, number as libc::c_ulong, 0);
             // One that isn't there need not be dropped; asking only after a refusal spares a call each in the usual case.
-            match drop.or_else(|errno| match prctl(libc::PR_CAPBSET_READ, number as libc::c_ulong, 0) {
-                Ok(1) => Err(errno),
-                gone_or_beyond => gone_or_beyond,
+            let still_there = || prctl(libc::PR_CAPBSET_READ, number as libc::c_ulong, 0);
+            match drop.or_else(|errno| match errno {
+                Errno::EINVAL => Err(errno),
+                _ => still_there().and_then(|there| if there == 1 { Err(errno) } else { Ok(there) }),
             }) {
                 Ok(_) => {}
                 // The kernel's last capability is behind us.
