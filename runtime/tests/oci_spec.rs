@@ -1,5 +1,4 @@
 //! Our types against those of the `oci-spec` crate: what it writes we read, and write again without a loss.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use serde_json::Value;
