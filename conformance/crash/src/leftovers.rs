@@ -31,8 +31,13 @@ fn now(sandbox: &Sandbox) -> Vec<String> {
     }
     found.extend(cgroups(&sandbox.id).iter().map(|path| format!("cgroup {}", path.display())));
     found.extend(mounts(sandbox).iter().map(|path| format!("mount {}", path.display())));
-    found.extend(descendants().iter().map(|&pid| format!("process {}", describe(pid))));
+    found.extend(of_processes());
     found
+}
+
+/// The processes that the runtime has started and that have not ended.
+pub fn of_processes() -> Vec<String> {
+    descendants().iter().map(|&pid| format!("process {}", describe(pid))).collect()
 }
 
 /// The mount points of every cgroup hierarchy.

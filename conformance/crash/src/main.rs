@@ -37,6 +37,8 @@ const CASES: &[Case] = &[
     ("killed-in-start", walk::start),
     ("killed-in-exec", walk::exec),
     ("killed-in-delete", walk::delete),
+    ("killed-in-a-hook", walk::hook),
+    ("killed-while-paused", walk::paused),
     ("no-space", scarce::no_space),
     ("no-inodes", scarce::no_inodes),
     ("read-only-root", scarce::read_only),
@@ -59,7 +61,7 @@ const CASES: &[Case] = &[
 
 const USAGE: &str = "usage: rtrun-crash --runtime PATH [--seed N] [--seconds N] [CASE…]
   --seed N      walk over other system calls (default 0)
-  --seconds N   time for each of the four walks (default 14)";
+  --seconds N   time for each of the four walks (default 11)";
 
 fn main() -> ExitCode {
     let (context, only) = match arguments() {
@@ -97,7 +99,7 @@ fn main() -> ExitCode {
 }
 
 fn arguments() -> Result<(Context, Vec<String>), String> {
-    let mut context = Context { runtime: PathBuf::new(), seed: 0, patience: Duration::from_secs(14) };
+    let mut context = Context { runtime: PathBuf::new(), seed: 0, patience: Duration::from_secs(11) };
     let mut only = Vec::new();
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {

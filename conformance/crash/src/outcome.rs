@@ -15,6 +15,16 @@ pub enum Stop {
 /// What a case returns.
 pub type Check<T = ()> = Result<T, Stop>;
 
+impl Stop {
+    /// A failure's text with where it happened before it.
+    pub fn at(self, place: impl Display) -> Stop {
+        match self {
+            Stop::Failed(text) => Stop::Failed(format!("{place}: {text}")),
+            skipped @ Stop::Skipped(_) => skipped,
+        }
+    }
+}
+
 impl From<std::io::Error> for Stop {
     fn from(error: std::io::Error) -> Self {
         Stop::Failed(error.to_string())

@@ -116,7 +116,8 @@ pub fn no_descriptors(context: &Context) -> Check {
         if created.stderr.contains("shared libraries") {
             continue;
         }
-        let went_well = settle(&sandbox, &created, &["EMFILE"]).map_err(|stop| at(count, stop))?;
+        let went_well = settle(&sandbox, &created, &["EMFILE"])
+            .map_err(|stop| stop.at(format_args!("with {count} descriptors")))?;
         must(went_well || enough.is_none(), format_args!("refused with {count} descriptors, not with fewer"))?;
         enough = enough.or(went_well.then_some(count));
     }
@@ -126,19 +127,12 @@ pub fn no_descriptors(context: &Context) -> Check {
     for count in 3..32 {
         let executed = limited(sandbox.command(&["exec", &sandbox.id, "true"]), count)?;
         if executed.code != 0 && !executed.stderr.contains("shared libraries") {
-            mentions(&executed.stderr, "EMFILE").map_err(|stop| at(count, stop))?;
+            mentions(&executed.stderr, "EMFILE").map_err(|stop| stop.at(format_args!("with {count} descriptors")))?;
         }
     }
     sandbox.exec("true")?.succeeded()?;
     sandbox.call(&["delete", "--force", &sandbox.id])?.succeeded()?;
     sandbox.gone()
-}
-
-fn at(count: u64, stop: Stop) -> Stop {
-    match stop {
-        Stop::Failed(text) => Stop::Failed(format!("with {count} descriptors: {text}")),
-        skipped @ Stop::Skipped(_) => skipped,
-    }
 }
 
 /// A cgroup that allows one task: clone fails.

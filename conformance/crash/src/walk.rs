@@ -1,7 +1,8 @@
 //! kill -9 of the runtime, at system call after system call of each command.
 
 use crate::Context;
-use crate::call::Output;
+use crate::call::{Output, eventually};
+use crate::leftovers;
 use crate::outcome::{Check, Stop, fail, must};
 use crate::sandbox::Sandbox;
 use crate::trace::{self, End};
@@ -51,6 +52,37 @@ pub fn delete(context: &Context) -> Check {
     walk(context, &Target { name: "delete", prepare: Sandbox::up, words })
 }
 
+/// create is killed while a createContainer hook hangs: the init that waits for it holds nothing, and goes with it.
+pub fn hook(context: &Context) -> Check {
+    let mut sandbox = Sandbox::new(&context.runtime, "hook")?;
+    sandbox.config["hooks"] = json!({"createContainer": [{"path": "/bin/busybox", "args": ["sleep", "1000"]}]});
+    sandbox.write()?;
+    for next in [Next::Delete, Next::Kill, Next::Start] {
+        let mut create = sandbox.command(&sandbox.create_words()).spawn()?;
+        let sleeps = || leftovers::of_processes().iter().any(|line| line.contains("sleep 1000")).then_some(());
+        eventually("the hook", sleeps)?;
+        create.kill()?;
+        create.wait()?;
+        live(&sandbox, next)?;
+    }
+    Ok(())
+}
+
+/// delete and kill are killed in a paused container, and the next ones end it all the same.
+pub fn paused(context: &Context) -> Check {
+    let sandbox = Sandbox::new(&context.runtime, "paused")?;
+    for words in [["kill", &sandbox.id, "KILL"], ["delete", "--force", &sandbox.id]] {
+        for call in (1..200).step_by(8) {
+            sandbox.up()?;
+            sandbox.call(&["pause", &sandbox.id])?.succeeded()?;
+            trace::run(&mut sandbox.command(&words), Some(call))?;
+            live(&sandbox, if call % 16 == 1 { Next::Delete } else { Next::Kill })
+                .map_err(|stop| stop.at(format_args!("{} killed at system call {call}", words[0])))?;
+        }
+    }
+    Ok(())
+}
+
 /// Every `stride`-th system call, the stride so that the walk ends within the context's time.
 fn walk(context: &Context, target: &Target) -> Check {
     let mut sandbox = Sandbox::new(&context.runtime, target.name)?;
@@ -81,7 +113,7 @@ fn walk(context: &Context, target: &Target) -> Check {
         kills += 1;
         if let Err(Stop::Failed(text)) = step(&sandbox, target, call, next) {
             failures.push(text);
-            crate::leftovers::sweep(&sandbox);
+            leftovers::sweep(&sandbox);
             if failures.len() == 5 {
                 break;
             }
@@ -109,8 +141,8 @@ fn step(sandbox: &Sandbox, target: &Target, call: usize, next: Next) -> Check {
     })
 }
 
-/// What must hold wherever the runtime was killed.
-fn aftermath(sandbox: &Sandbox, next: Next) -> Check {
+/// What must hold wherever the runtime was killed: the container shows, ends and leaves nothing.
+fn live(sandbox: &Sandbox, next: Next) -> Check {
     let id = sandbox.id.as_str();
     let state = sandbox.call(&["state", id])?;
     let absent = state.code != 0 && state.stderr.contains("does not exist");
@@ -124,9 +156,14 @@ fn aftermath(sandbox: &Sandbox, next: Next) -> Check {
         Next::Delete => {}
     }
     sandbox.call(&["delete", "--force", id])?.succeeded()?;
-    sandbox.gone()?;
+    sandbox.gone()
+}
+
+/// [`live`], and the id is free.
+fn aftermath(sandbox: &Sandbox, next: Next) -> Check {
+    live(sandbox, next)?;
     sandbox.create()?.succeeded()?;
-    sandbox.call(&["delete", "--force", id])?.succeeded()?;
+    sandbox.call(&["delete", "--force", &sandbox.id])?.succeeded()?;
     sandbox.gone()
 }
 
