@@ -266,7 +266,12 @@ impl Cgroup {
             if let Some(v2) = self.v2_tree() {
                 let path = v2.directory().join("cgroup.kill");
                 match knob::set(&path, "1") {
-                    Ok(()) => return if self.unified { Ok(()) } else { self.kill_each(signal) },
+                    Ok(()) if self.unified => return Ok(()),
+                    Ok(()) => {
+                        self.kill_each(signal)?;
+                        // v1's freezer knows nothing of v2's kill.
+                        return if self.frozen()? { self.thaw() } else { Ok(()) };
+                    }
                     Err(Errno::ENOENT) => {}
                     Err(errno) => return Err(Error::Io { step: "writing", path, errno }),
                 }
