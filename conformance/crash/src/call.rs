@@ -1,6 +1,6 @@
 //! Calling the runtime, with a bound on how long it may take.
 
-use crate::outcome::{Check, fail, must};
+use crate::outcome::{Check, Stop, fail, must};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
@@ -40,30 +40,68 @@ impl Output {
     }
 }
 
-/// Runs a command to its end. Its output goes to unnamed files, which a container's process may keep open for as long
-/// as it likes.
+/// Runs a command to its end.
 pub fn run(command: &mut Command) -> Check<Output> {
-    let words = words(command);
-    let (mut out, mut err) = (unnamed()?, unnamed()?);
-    let child = command.stdin(Stdio::null()).stdout(out.try_clone()?).stderr(err.try_clone()?).spawn()?;
+    let mut outputs = run_all(std::slice::from_mut(command))?;
+    outputs.pop().ok_or(Stop::Failed("no command".into()))
+}
+
+/// A command that has been started. Its output goes to unnamed files, which a container's process may keep open for as
+/// long as it likes.
+struct Running {
+    words: String,
+    pid: Pid,
+    code: Option<i32>,
+    out: File,
+    err: File,
+}
+
+/// Starts all commands, then waits for all.
+pub fn run_all(commands: &mut [Command]) -> Check<Vec<Output>> {
+    let mut running = commands.iter_mut().map(start).collect::<Check<Vec<Running>>>()?;
     let begin = Instant::now();
-    let pid = Pid::from_raw(child.id() as i32);
-    let code = loop {
+    while running.iter().any(|command| command.code.is_none()) {
         // Orphans as well: a PID namespace does not end before its dead are reaped.
-        match waitpid(None, Some(WaitPidFlag::WNOHANG))? {
-            WaitStatus::Exited(ended, code) if ended == pid => break code,
-            WaitStatus::Signaled(ended, signal, _) if ended == pid => break 128 + signal as i32,
-            WaitStatus::StillAlive => {}
-            _ => continue,
-        }
-        if begin.elapsed() > LIMIT {
-            kill(pid, Signal::SIGKILL)?;
-            waitpid(pid, None)?;
-            return fail(format_args!("`{words}` hangs (over {} s): {}", LIMIT.as_secs(), text(&mut err)?.trim()));
-        }
-        std::thread::sleep(Duration::from_micros(200));
-    };
-    Ok(Output { command: words, code, stdout: text(&mut out)?, stderr: text(&mut err)? })
+        let (ended, code) = match waitpid(None, Some(WaitPidFlag::WNOHANG))? {
+            WaitStatus::Exited(ended, code) => (ended, code),
+            WaitStatus::Signaled(ended, signal, _) => (ended, 128 + signal as i32),
+            _ if begin.elapsed() > LIMIT => return hangs(&mut running),
+            _ => {
+                std::thread::sleep(Duration::from_micros(200));
+                continue;
+            }
+        };
+        running.iter_mut().filter(|command| command.pid == ended).for_each(|command| command.code = Some(code));
+    }
+    running.iter_mut().map(Running::output).collect()
+}
+
+fn start(command: &mut Command) -> Check<Running> {
+    let (out, err) = (unnamed()?, unnamed()?);
+    let child = command.stdin(Stdio::null()).stdout(out.try_clone()?).stderr(err.try_clone()?).spawn()?;
+    Ok(Running { words: words(command), pid: Pid::from_raw(child.id() as i32), code: None, out, err })
+}
+
+fn hangs<T>(running: &mut [Running]) -> Check<T> {
+    let mut texts = Vec::new();
+    for command in running.iter_mut().filter(|command| command.code.is_none()) {
+        kill(command.pid, Signal::SIGKILL)?;
+        waitpid(command.pid, None)?;
+        texts.push(format!(
+            "`{}` hangs (over {} s): {}",
+            command.words,
+            LIMIT.as_secs(),
+            text(&mut command.err)?.trim()
+        ));
+    }
+    fail(texts.join("; "))
+}
+
+impl Running {
+    fn output(&mut self) -> Check<Output> {
+        let (stdout, stderr) = (text(&mut self.out)?, text(&mut self.err)?);
+        Ok(Output { command: self.words.clone(), code: self.code.unwrap_or(-1), stdout, stderr })
+    }
 }
 
 fn words(command: &Command) -> String {

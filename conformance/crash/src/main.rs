@@ -6,6 +6,7 @@ mod attack;
 mod call;
 mod leftovers;
 mod outcome;
+mod race;
 mod sandbox;
 mod scarce;
 mod trace;
@@ -39,6 +40,7 @@ const CASES: &[Case] = &[
     ("killed-in-delete", walk::delete),
     ("killed-in-a-hook", walk::hook),
     ("killed-while-paused", walk::paused),
+    ("races-on-one-id", race::same_id),
     ("no-space", scarce::no_space),
     ("no-inodes", scarce::no_inodes),
     ("read-only-root", scarce::read_only),

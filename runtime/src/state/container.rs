@@ -91,7 +91,11 @@ impl Container {
             Err(Error::File { errno: Errno::ENOENT, .. }) => return Err(Error::Absent(id.to_owned())),
             other => other?,
         };
-        // Read only now: the last holder may have changed or deleted it.
+        // A directory that the last holder removed has no links; by its path another container may be there by now.
+        if nix::sys::stat::fstat(&*lock).is_ok_and(|stat| stat.st_nlink == 0) {
+            return Err(Error::Absent(id.to_owned()));
+        }
+        // Read only now: the last holder may have changed it.
         let state = read_state(&path, id)?;
         Ok(Container { state, path, lock: Some(lock) })
     }
