@@ -116,7 +116,7 @@ pub fn no_descriptors(context: &Context) -> Check {
         if created.stderr.contains("shared libraries") {
             continue;
         }
-        let went_well = settle(&sandbox, &created, &["EMFILE"])
+        let went_well = settle(&sandbox, &created, &["too many open files"])
             .map_err(|stop| stop.at(format_args!("with {count} descriptors")))?;
         must(went_well || enough.is_none(), format_args!("refused with {count} descriptors, not with fewer"))?;
         enough = enough.or(went_well.then_some(count));
@@ -127,7 +127,8 @@ pub fn no_descriptors(context: &Context) -> Check {
     for count in 3..32 {
         let executed = limited(sandbox.command(&["exec", &sandbox.id, "true"]), count)?;
         if executed.code != 0 && !executed.stderr.contains("shared libraries") {
-            mentions(&executed.stderr, "EMFILE").map_err(|stop| stop.at(format_args!("with {count} descriptors")))?;
+            mentions(&executed.stderr, "too many open files")
+                .map_err(|stop| stop.at(format_args!("with {count} descriptors")))?;
         }
     }
     sandbox.exec("true")?.succeeded()?;
