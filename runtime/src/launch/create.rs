@@ -327,8 +327,9 @@ fn initial_state(
     }
 }
 
+/// As runc: no link is followed, so the state shows the path that the caller gave.
 fn absolute(bundle: &Path) -> Result<PathBuf, Error> {
-    std::fs::canonicalize(bundle).map_err(|error| Error::Bundle { path: bundle.to_path_buf(), error })
+    std::path::absolute(bundle).map_err(|error| Error::Bundle { path: bundle.to_path_buf(), error })
 }
 
 /// Written beside and renamed: a watcher never reads half a number.

@@ -106,6 +106,7 @@ fn build(plan: &mut InitPlan, channel: &Channel) -> Result<(), Error> {
     if plan.namespaces.new_user() {
         channel.expect(Signal::Mapped).map_err(Error::Channel)?;
     }
+    plan.namespaces.enter_time()?;
     if plan.in_user_namespace() {
         become_root().map_err(Error::UserNamespace)?;
     }

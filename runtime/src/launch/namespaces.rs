@@ -151,10 +151,6 @@ impl Namespaces {
     /// The child: joins what exists, then makes what is new but the cgroup namespace, whose root is the cgroup that
     /// the child is in at that moment.
     pub(crate) fn enter(&self) -> Result<(), Error> {
-        // The host's procfs files are opened before a joined mount namespace hides them.
-        if self.new.contains(NEWTIME) {
-            self.make_time()?;
-        }
         self.joined.iter().try_for_each(Joined::enter)?;
         let by_us =
             CloneFlags::CLONE_NEWNET | CloneFlags::CLONE_NEWIPC | CloneFlags::CLONE_NEWUTS | CloneFlags::CLONE_NEWNS;
@@ -174,8 +170,12 @@ impl Namespaces {
         unshare(flags).map_err(|errno| Error::Unshare { flags, errno })
     }
 
-    /// The offsets can be written only while nobody is inside (time_namespaces(7)).
-    fn make_time(&self) -> Result<(), Error> {
+    /// The child, before it changes its user ID: that makes it undumpable, and its procfs files the host root's. The
+    /// offsets can be written only while nobody is inside (time_namespaces(7)).
+    pub(crate) fn enter_time(&self) -> Result<(), Error> {
+        if !self.new.contains(NEWTIME) {
+            return Ok(());
+        }
         unshare(NEWTIME).map_err(|errno| Error::Unshare { flags: NEWTIME, errno })?;
         if !self.time_offsets.is_empty() {
             fs::write("/proc/self/timens_offsets", &self.time_offsets)

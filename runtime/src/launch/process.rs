@@ -10,6 +10,7 @@ use nix::errno::Errno;
 use nix::sys::signal::{SigHandler, SigSet, Signal, signal};
 use nix::sys::stat::Mode;
 use nix::unistd::{Gid, Uid, chdir};
+use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::ffi::{CString, NulError};
 use std::io::Read;
@@ -83,10 +84,10 @@ impl ProcessPlan {
         warn: &mut dyn FnMut(String),
     ) -> Result<ProcessPlan, Error> {
         let nul = |field| move |source| Error::Nul { field, source };
-        let text = |list: &[String], field| {
-            list.iter().map(|item| CString::new(item.as_str())).collect::<Result<Vec<_>, _>>().map_err(nul(field))
+        let text = |list: &[&str], field| {
+            list.iter().map(|item| CString::new(*item)).collect::<Result<Vec<_>, _>>().map_err(nul(field))
         };
-        let mut environment = text(&process.env, "env")?;
+        let mut environment = text(&last_of_each(&process.env), "env")?;
         let inherited = socket_activation();
         if let Some(count) = inherited {
             environment.push(CString::new(format!("LISTEN_FDS={count}")).map_err(nul("env"))?);
@@ -102,7 +103,7 @@ impl ProcessPlan {
         }
         let variable = |name: &str| process.env.iter().rev().find_map(|item| item.strip_prefix(name));
         Ok(ProcessPlan {
-            arguments: text(&process.args, "args")?,
+            arguments: text(&process.args.iter().map(String::as_str).collect::<Vec<_>>(), "args")?,
             environment,
             search_path: variable("PATH=").unwrap_or_default().to_owned(),
             home_missing: variable("HOME=").is_none(),
@@ -320,6 +321,15 @@ fn hand_over_streams(uid: u32) -> Result<(), Errno> {
     Ok(())
 }
 
+/// Of a variable given twice the last counts, as in runc: `getenv(3)` would find the first.
+fn last_of_each(variables: &[String]) -> Vec<&str> {
+    let mut seen = BTreeSet::new();
+    let mut kept: Vec<&str> = variables.iter().rev().map(String::as_str).collect();
+    kept.retain(|variable| seen.insert(variable.split_once('=').map(|(name, _)| name)));
+    kept.reverse();
+    kept
+}
+
 /// Descriptors handed on by systemd's socket activation to this very command.
 fn socket_activation() -> Option<u32> {
     let pid = std::env::var("LISTEN_PID").ok()?;
@@ -341,4 +351,15 @@ fn prctl(step: &'static str, option: libc::c_int, value: libc::c_ulong) -> Resul
     // SAFETY: these options take integers only; the kernel wants the unused ones to be zero.
     let done = unsafe { libc::prctl(option, value, 0 as libc::c_ulong, 0 as libc::c_ulong, 0 as libc::c_ulong) };
     Errno::result(done).map(drop).map_err(|errno| Error::Prctl { step, errno })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::last_of_each;
+
+    #[test]
+    fn the_last_of_a_variable_counts() {
+        let given = ["A=1", "B=2", "A=3"].map(str::to_owned);
+        assert_eq!(last_of_each(&given), ["B=2", "A=3"]);
+    }
 }
