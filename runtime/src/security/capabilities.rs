@@ -94,12 +94,14 @@ impl CapabilitySets {
         };
         let sets = asked.within(asked.permitted, asked.bounding);
         let mut refused = |set: &str, mask: u64, why: &str| {
-            warnings
-                .extend(names(mask).map(|name| format!("process.capabilities.{set}: {name} is not granted: {why}")));
+            if mask != 0 {
+                let names = names(mask).collect::<Vec<_>>().join(", ");
+                warnings.push(format!("process.capabilities.{set}: not granted: {names}: {why}"));
+            }
         };
-        refused("effective", asked.effective & !sets.effective, "it is not in the permitted set");
-        refused("inheritable", asked.inheritable & !sets.inheritable, "it is not in the bounding set");
-        refused("ambient", asked.ambient & !sets.ambient, "it is not both permitted and inheritable");
+        refused("effective", asked.effective & !sets.effective, "not in the permitted set");
+        refused("inheritable", asked.inheritable & !sets.inheritable, "not in the bounding set");
+        refused("ambient", asked.ambient & !sets.ambient, "not both permitted and inheritable");
         (sets, warnings)
     }
 
@@ -267,9 +269,9 @@ mod tests {
             warnings,
             [
                 "process.capabilities: unknown capability \"CAP_FROM_THE_FUTURE\" is passed over",
-                "process.capabilities.effective: CAP_KILL is not granted: it is not in the permitted set",
-                "process.capabilities.inheritable: CAP_SYS_TIME is not granted: it is not in the bounding set",
-                "process.capabilities.ambient: CAP_KILL is not granted: it is not both permitted and inheritable",
+                "process.capabilities.effective: not granted: CAP_KILL: not in the permitted set",
+                "process.capabilities.inheritable: not granted: CAP_SYS_TIME: not in the bounding set",
+                "process.capabilities.ambient: not granted: CAP_KILL: not both permitted and inheritable",
             ]
         );
     }
