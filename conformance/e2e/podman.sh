@@ -46,6 +46,10 @@ after_each() {
 }
 end_suite() {
     after_each >/dev/null 2>&1
+    # a user's podman leaves a process that holds its namespaces open
+    for environment in $(grep -lzFx "HOME=$work/home" /proc/[0-9]*/environ 2>/dev/null); do
+        kill "$(basename "$(dirname "$environment")")" 2>/dev/null
+    done
     # podman's parent group has a fixed name: it is this suite's to take away only if it was not there before
     [ -n "$parent_before" ] || find /sys/fs/cgroup -depth -type d -path '*/libpod_parent*' -exec rmdir {} + 2>/dev/null
     clean_work
