@@ -70,6 +70,8 @@ pub(super) struct Exec {
 
 impl Command for Exec {
     fn run(self, globals: &Globals) -> Result<u8, Error> {
+        // Before anything is read: what is done until then is done twice.
+        crate::launch::protect_binary()?;
         let store = globals.store();
         let process = match &self.process {
             Some(file) => {

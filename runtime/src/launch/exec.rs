@@ -36,12 +36,21 @@ struct Joining {
     terminal: Option<(OwnedFd, Option<spec::ConsoleSize>)>,
 }
 
+/// Makes sure that a container can't write to this binary, by executing it again where it must; a command that leads to
+/// [`exec`] calls it as early as it can.
+///
+/// # Errors
+/// [`Error::OwnBinary`].
+pub fn protect_binary() -> Result<(), Error> {
+    Ok(self_exe::ensure_unwritable()?)
+}
+
 /// Runs a process in a container; its exit code, 128 + signal, or 0 when detached.
 ///
 /// # Errors
 /// [`Error::NotRunning`], [`Error::Paused`], and what the launch of a process can fail with.
 pub fn exec(store: &Store, options: &ExecOptions, warn: &mut dyn FnMut(String)) -> Result<i32, Error> {
-    self_exe::ensure_unwritable()?;
+    protect_binary()?;
     let container = store.load(&options.id)?;
     match container.status() {
         Status::Running => {}
