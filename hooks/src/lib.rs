@@ -2,3 +2,7 @@
 //! ledger of IRQ masks, governors and leases, the steering of interrupts, and the clock gate.
 //!
 //! `rtrun` calls this library in-process; `rtrun-hook` drives the same code as OCI hooks, so that crun and runc get it too.
+
+pub mod cpus;
+
+pub use cpus::CpuSet;
