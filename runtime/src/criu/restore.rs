@@ -87,7 +87,7 @@ pub fn restore(store: &Store, id: &str, options: &RestoreOptions, warn: &mut dyn
         if !first {
             cgroup.create(spec.linux.resources.as_ref(), Some(pid))?;
         }
-        let (_, start_time) = process_stat(pid).map_err(|_| Error::Gone)?;
+        let start_time = process_stat(pid).map_err(|_| Error::Gone)?.start_time;
         container.state.init = Some(Init { pid: pid.as_raw(), start_time });
         container.save()?;
         if let Some(path) = &options.pid_file {

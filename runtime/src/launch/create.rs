@@ -3,7 +3,7 @@
 use super::init::{self, InitPlan};
 use super::namespaces::{Joined, Namespaces};
 use super::process::ProcessPlan;
-use super::sync::{Channel, Message, Signal};
+use super::sync::{Channel, Message, Recorded, Signal};
 use super::{CreateOptions, Error, console, hooks, userns};
 use crate::cgroup::Cgroup;
 use crate::device::net;
@@ -238,8 +238,8 @@ fn attend(
     }
     wait_for(channel, Signal::Ready)?;
     plan.process.rlimits.apply(pid).map_err(super::process::Error::from)?;
-    let (_, start_time) = process_stat(pid).map_err(|errno| Error::Init { id: options.id.clone(), errno })?;
-    container.state.init = Some(Init { pid: pid.as_raw(), start_time });
+    let stat = process_stat(pid).map_err(|errno| Error::Init { id: options.id.clone(), errno })?;
+    container.state.init = Some(Init { pid: pid.as_raw(), start_time: stat.start_time });
     container.save()?;
     if let Some(path) = &options.pid_file {
         write_pid_file(path, pid)?;
@@ -247,7 +247,7 @@ fn attend(
     if let Some(path) = &options.pidfd_socket {
         super::send_pidfd(path, pidfd)?;
     }
-    send(channel, Signal::Recorded, &pid.as_raw().to_ne_bytes())
+    send(channel, Signal::Recorded, &Recorded { pid: pid.as_raw(), ignored: stat.ignored }.to_bytes())
 }
 
 fn host_step(plan: &InitPlan, pid: Pid) -> Result<(), Error> {

@@ -5,12 +5,12 @@ use super::create::{reap, send, wait_for, write_pid_file};
 use super::namespaces;
 use super::process::{self, ProcessPlan};
 use super::supervise::{Supervisor, receive_master};
-use super::sync::{Channel, Signal};
+use super::sync::{Channel, Recorded, Signal};
 use super::{Error, ExecOptions};
 use crate::cgroup::Entry;
 use crate::sched::{self, CpuSet, SchedAttr};
 use crate::spec::{self, NamespaceType, Process, Spec};
-use crate::state::{Container, Status, Store};
+use crate::state::{Container, Status, Store, process_stat};
 use crate::sys::clone::{Forked, fork_into};
 use crate::sys::self_exe;
 use nix::errno::Errno;
@@ -200,7 +200,8 @@ fn attend(
         let pidfd = crate::sys::pidfd::open(pid).map_err(Error::Channel)?;
         super::send_pidfd(path, &pidfd)?;
     }
-    send(channel, Signal::Recorded, &pid.as_raw().to_ne_bytes())?;
+    let ignored = process_stat(pid).map_err(|errno| Error::Init { id: options.id.clone(), errno })?.ignored;
+    send(channel, Signal::Recorded, &Recorded { pid: pid.as_raw(), ignored }.to_bytes())?;
     // execve closes the child's end: the end of the stream is the success.
     match channel.receive().map_err(Error::Channel)? {
         None => Ok(()),
@@ -236,6 +237,6 @@ fn become_member(mut joining: Joining, channel: &Channel) -> Result<Infallible, 
     joining.process.complete_environment();
     let executable = joining.process.find_executable()?;
     channel.send(Signal::Ready, &[], &[]).map_err(Error::Channel)?;
-    channel.expect(Signal::Recorded).map_err(Error::Channel)?;
+    joining.process.ignored = channel.expect_recorded().map_err(Error::Channel)?.ignored;
     Ok(joining.process.become_process(&executable, None)?)
 }

@@ -84,12 +84,11 @@ impl InitPlan {
 
 /// The child's whole life before the user's program. Returns only with a failure, already told to the parent.
 pub(crate) fn main(mut plan: InitPlan, channel: Channel) -> Error {
-    let recorded = build(&mut plan, &channel)
-        .and_then(|()| channel.expect(Signal::Recorded).map_err(Error::Channel))
-        .map(|message| message.pid());
+    let recorded = build(&mut plan, &channel).and_then(|()| channel.expect_recorded().map_err(Error::Channel));
     match recorded {
-        Ok(pid) => {
-            (plan.state.pid, plan.state.status) = (pid, Status::Created);
+        Ok(recorded) => {
+            (plan.state.pid, plan.state.status) = (recorded.pid, Status::Created);
+            plan.process.ignored = recorded.ignored;
             drop(channel);
             park(&mut plan)
         }

@@ -72,6 +72,8 @@ pub(crate) struct ProcessPlan {
     memory_policy: Option<MemPolicy>,
     personality: Option<Persona>,
     preserve_fds: u32,
+    /// The signals that this process has inherited as ignored, bit N-1 for signal N.
+    pub(crate) ignored: u64,
     /// A user namespace of one's own single ID forbids setgroups(2).
     setgroups_denied: bool,
 }
@@ -118,6 +120,7 @@ impl ProcessPlan {
             memory_policy: linux.memory_policy.as_ref().map(MemPolicy::plan).transpose()?,
             personality: linux.personality.as_ref().map(Persona::plan).transpose()?,
             preserve_fds: preserve_fds + inherited.unwrap_or(0),
+            ignored: 0,
             setgroups_denied: !Uid::effective().is_root() && linux.uid_mappings.len() == 1,
         })
     }
@@ -282,11 +285,14 @@ impl ProcessPlan {
         Errno::result(marked).map(drop).map_err(|errno| Error::Prctl { step: "close_range", errno })
     }
 
-    /// The Rust runtime ignores SIGPIPE and a foreground command blocks signals; both outlive execve.
+    /// Ignored and blocked signals outlive execve: SIGPIPE is the Rust runtime's, SIGINT and SIGQUIT a shell's for what
+    /// it starts with `&`, SIGHUP nohup's, and a foreground command blocks what it forwards.
     fn restore_signals(&self) -> Result<(), Error> {
         let failed = |errno| Error::Prctl { step: "restoring signals", errno };
-        // SAFETY: the default disposition runs no code of ours.
-        unsafe { signal(Signal::SIGPIPE, SigHandler::SigDfl) }.map_err(failed)?;
+        for ignored in Signal::iterator().filter(|&signal| self.ignored & 1 << (signal as i32 - 1) != 0) {
+            // SAFETY: the default disposition runs no code of ours.
+            unsafe { signal(ignored, SigHandler::SigDfl) }.map_err(failed)?;
+        }
         SigSet::empty().thread_set_mask().map_err(failed)
     }
 }

@@ -23,7 +23,7 @@ pub(crate) enum Signal {
     Pid = b'p' as isize,
     /// Child: all that can be done before the user's process is done.
     Ready = b'r' as isize,
-    /// Parent: the container is recorded; carries the pid on the host.
+    /// Parent: the container is recorded; carries [`Recorded`].
     Recorded = b'a' as isize,
     /// Child: a step failed; carries its text.
     Failed = b'e' as isize,
@@ -46,6 +46,26 @@ impl Message {
     /// A payload that is text.
     pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.payload).into_owned()
+    }
+}
+
+/// What the child learns of itself when it is recorded.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Recorded {
+    /// Its process ID on the host.
+    pub(crate) pid: i32,
+    /// The signals that it ignores, as [`crate::state::ProcessStat`] has them.
+    pub(crate) ignored: u64,
+}
+
+impl Recorded {
+    pub(crate) fn to_bytes(self) -> Vec<u8> {
+        [&self.pid.to_ne_bytes()[..], &self.ignored.to_ne_bytes()].concat()
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Option<Recorded> {
+        let (pid, ignored) = bytes.split_first_chunk()?;
+        Some(Recorded { pid: i32::from_ne_bytes(*pid), ignored: u64::from_ne_bytes(ignored.try_into().ok()?) })
     }
 }
 
@@ -117,6 +137,11 @@ impl Channel {
         .find(|&signal| signal as u8 == kind)
         .ok_or(Errno::EPROTO)?;
         Ok(Some(Message { signal, payload: payload.to_vec(), fds }))
+    }
+
+    /// The parent's record of this process.
+    pub(crate) fn expect_recorded(&self) -> Result<Recorded, Errno> {
+        Recorded::from_bytes(&self.expect(Signal::Recorded)?.payload).ok_or(Errno::EPROTO)
     }
 
     /// The next message, which must be `wanted`; EPIPE when the other end is gone.

@@ -145,8 +145,8 @@ impl Container {
     fn live_init(&self) -> Result<Option<Init>, Errno> {
         let Some(init) = self.state.init else { return Ok(None) };
         match process_stat(Pid::from_raw(init.pid)) {
-            Ok((state, start_time)) => {
-                Ok(Some(init).filter(|init| start_time == init.start_time && !matches!(state, b'Z' | b'X')))
+            Ok(stat) => {
+                Ok(Some(init).filter(|init| stat.start_time == init.start_time && !matches!(stat.state, b'Z' | b'X')))
             }
             Err(Errno::ENOENT | Errno::ESRCH) => Ok(None),
             Err(errno) => Err(errno),
@@ -273,22 +273,32 @@ impl Container {
     }
 }
 
-/// State letter and start time of `/proc/PID/stat` (`proc_pid_stat(5)`, fields 3 and 22).
+/// What `/proc/PID/stat` says of a process (`proc_pid_stat(5)`).
+#[derive(Clone, Copy, Debug)]
+pub struct ProcessStat {
+    /// Field 3: `R`, `S`, `Z`, ….
+    pub state: u8,
+    /// Field 22: clock ticks from boot to its start.
+    pub start_time: u64,
+    /// Field 33: bit N-1 for each of the signals 1 to 31 that it ignores.
+    pub ignored: u64,
+}
+
+/// Reads `/proc/PID/stat`.
 ///
 /// # Errors
 /// ENOENT or ESRCH when there is no such process; EMFILE.
-pub fn process_stat(pid: Pid) -> Result<(u8, u64), Errno> {
+pub fn process_stat(pid: Pid) -> Result<ProcessStat, Errno> {
     let text = crate::sys::read_procfs(&format!("/proc/{pid}/stat"))?;
     parse_stat(&text).ok_or(Errno::EPROTO)
 }
 
-fn parse_stat(text: &[u8]) -> Option<(u8, u64)> {
-    // The command name may hold spaces and brackets: count from the last one.
+fn parse_stat(text: &[u8]) -> Option<ProcessStat> {
+    // The command name may hold spaces and brackets: count from the last one, field 2.
     let rest = text.get(text.iter().rposition(|&byte| byte == b')')? + 2..)?;
-    let mut fields = rest.split(|&byte| byte == b' ');
-    let state = *fields.next()?.first()?;
-    let start_time = std::str::from_utf8(fields.nth(18)?).ok()?.parse().ok()?;
-    Some((state, start_time))
+    let fields: Vec<&[u8]> = rest.split(|&byte| byte == b' ').collect();
+    let number = |field: usize| std::str::from_utf8(fields.get(field - 3)?).ok()?.parse().ok();
+    Some(ProcessStat { state: *fields.first()?.first()?, start_time: number(22)?, ignored: number(33)? })
 }
 
 fn read_state(path: &Path, id: &str) -> Result<State, Error> {

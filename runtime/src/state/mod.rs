@@ -6,7 +6,7 @@
 mod container;
 mod store;
 
-pub use container::{Container, OciState, Status, process_stat};
+pub use container::{Container, OciState, ProcessStat, Status, process_stat};
 pub use store::Store;
 
 use crate::cgroup::Cgroup;

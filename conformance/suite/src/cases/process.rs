@@ -1,5 +1,6 @@
 //! The process: user, environment, limits, what it inherits.
 
+use nix::sys::signal::{SigHandler, Signal};
 use serde_json::json;
 
 use crate::harness::case::{OrFail, must, same};
@@ -134,9 +135,17 @@ pub const CASES: &[Case] = &[
     })
     .note("3 is ls's own"),
     case("signals-are-at-their-defaults", |c| {
+        // As a shell does for what it starts with `&`, and nohup.
+        for signal in [Signal::SIGINT, Signal::SIGQUIT, Signal::SIGHUP, Signal::SIGPIPE] {
+            // SAFETY: no code runs at an ignored signal, and this process is the case's alone.
+            unsafe { nix::sys::signal::signal(signal, SigHandler::SigIgn) }.or_fail("ignore a signal")?;
+        }
         let pid = c.up_script("exec sleep 1000")?;
-        // Signals 32 and 33 are the C library's own.
-        let ignored = || u64::from_str_radix(&status_field(pid, "SigIgn").ok()?, 16).ok().map(|set| set & !(3 << 31));
+        // Signals 32 and 33 are the C library's own, which posix_spawn(3) leaves ignored.
+        let ordinary = |set: &str| u64::from_str_radix(set, 16).ok().map(|set| set & !(3 << 31));
+        let inside = c.exec_sh("exec sed -n 's/SigIgn:.//p' /proc/self/status")?;
+        same("ignored by exec's process", ordinary(inside.trim()), Some(0))?;
+        let ignored = || ordinary(&status_field(pid, "SigIgn").ok()?);
         let plain = || ignored().filter(|set| *set == 0);
         let what = format!("no ignored signal in {:x?}", ignored());
         crate::harness::call::eventually(&what, std::time::Duration::from_secs(2), plain)?;
