@@ -3,6 +3,7 @@ pub mod cgroup;
 pub mod cli;
 pub mod criu;
 pub mod device;
+pub mod host;
 pub mod launch;
 pub mod rdt;
 pub mod rootfs;

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 pub(super) const ROOT: &str = "/sys/fs/cgroup";
 
 /// A line of `/proc/self/cgroup` (`cgroups(7)`): hierarchy-ID:controller-list:path.
-pub(super) struct Line {
+pub(crate) struct Line {
     /// `cpu,cpuacct`, `systemd` for `name=systemd`, empty for v2.
     pub name: String,
     /// Where this process is in it.
@@ -39,7 +39,7 @@ pub(super) fn own() -> Result<Vec<Line>, Error> {
     Ok(parse(&super::knob::read_text("/proc/self/cgroup".into())?))
 }
 
-pub(super) fn parse(text: &str) -> Vec<Line> {
+pub(crate) fn parse(text: &str) -> Vec<Line> {
     text.lines()
         .filter_map(|line| {
             let mut fields = line.splitn(3, ':').skip(1);
@@ -74,7 +74,7 @@ fn match_directories(lines: &[Line], names: &[String]) -> Vec<Hierarchy> {
 }
 
 /// `cpu,cpuacct` is mounted as `cpuacct,cpu` on some distributions.
-fn same_controllers(a: &str, b: &str) -> bool {
+pub(crate) fn same_controllers(a: &str, b: &str) -> bool {
     a == b || (a.len() == b.len() && b.split(',').all(|controller| a.split(',').any(|other| other == controller)))
 }
 

@@ -14,7 +14,7 @@ mod devices;
 mod error;
 mod freezer;
 mod knob;
-mod layout;
+pub(crate) mod layout;
 mod path;
 mod realtime;
 mod setting;
