@@ -3,6 +3,9 @@
 //!
 //! `rtrun` calls this library in-process; `rtrun-hook` drives the same code as OCI hooks, so that crun and runc get it too.
 
+pub mod annotation;
 pub mod cpus;
+mod nearest;
 
 pub use cpus::CpuSet;
+pub use nearest::nearest;
