@@ -73,11 +73,14 @@ impl CpuSet {
         Ok(set)
     }
 
-    /// The mask as `/proc/irq/default_smp_affinity` takes it.
+    /// The mask as `/proc/irq/default_smp_affinity` takes it: in as few groups as can be, for the kernel refuses more than its
+    /// own number of CPUs has.
     pub fn to_mask(&self) -> String {
-        let groups = (self.words.len() * 2).max(1);
-        let group = |n: usize| self.words.get(n / 2).map_or(0, |word| (word >> (n % 2 * 32)) as u32);
-        (0..groups).rev().map(|n| format!("{:08x}", group(n))).collect::<Vec<_>>().join(",")
+        let mut groups: Vec<u32> = self.words.iter().flat_map(|word| [*word as u32, (word >> 32) as u32]).collect();
+        while groups.len() > 1 && groups.last() == Some(&0) {
+            groups.pop();
+        }
+        groups.iter().rev().map(|group| format!("{group:08x}")).collect::<Vec<_>>().join(",")
     }
 
     /// Whether there is none.
@@ -209,7 +212,7 @@ mod tests {
         assert_eq!(CpuSet::parse_mask("3").unwrap(), set("0-1"));
         assert!(CpuSet::parse_mask("g").is_err());
         assert_eq!(set("0-1,32").to_mask(), "00000001,00000003");
-        assert_eq!(set("").to_mask(), "00000000");
+        assert_eq!(set("3").to_mask(), "00000008");
     }
 
     #[test]

@@ -5,7 +5,12 @@
 
 pub mod annotation;
 pub mod cpus;
+mod host;
+mod knob;
+pub mod ledger;
 mod nearest;
 
 pub use cpus::CpuSet;
+pub use host::Host;
+pub use knob::{Target, Value};
 pub use nearest::nearest;

@@ -1,0 +1,181 @@
+//! Brings the kernel to what the book wants.
+
+use super::Error;
+use super::book::{Book, Original};
+use super::report::{Effect, Outcome, Report};
+use super::wanted::Wishes;
+use crate::host::Host;
+use crate::knob::{Target, Value, group, irq};
+use nix::errno::Errno;
+
+/// Takes down what is about to change, saves the book, changes it, and forgets what has been restored. A process that is
+/// killed on the way leaves a book by which the next one does the same again.
+pub(super) fn settle(
+    host: &Host,
+    before: &Book,
+    mut book: Book,
+    save: impl Fn(&Book) -> Result<(), Error>,
+) -> Result<Report, Error> {
+    forget_reused(host, &mut book);
+    let wishes = Wishes::of(host, &book)?;
+    remember(host, &mut book, &wishes);
+    if book != *before {
+        save(&book)?;
+    }
+    let saved = book.clone();
+    let mut outcomes: Vec<Outcome> = steps(host, &book, &wishes)
+        .into_iter()
+        .filter_map(|(target, wanted)| {
+            let (effect, found) = apply(host, &target, &wanted);
+            let (effect, done) = if wishes.concern(&target) { (effect, false) } else { restored(&target, effect) };
+            if done {
+                book.originals.remove(&target);
+            }
+            // What nobody asks for and has nothing to restore is no news.
+            (effect != Effect::Kept || wishes.concern(&target)).then_some(Outcome { target, wanted, found, effect })
+        })
+        .collect();
+    outcomes.extend(absent(&book, &wishes));
+    outcomes.sort_by(|a, b| a.target.cmp(&b.target));
+    if book != saved {
+        save(&book)?;
+    }
+    Ok(Report { outcomes })
+}
+
+/// An interrupt's number may be another device's by now.
+fn forget_reused(host: &Host, book: &mut Book) {
+    book.originals.retain(|target, original| {
+        let now = target.identity(host);
+        now == original.identity || now.is_empty() || original.identity.is_empty()
+    });
+}
+
+/// Takes down the value of each setting that a claim concerns for the first time. While the default mask is changed, an
+/// interrupt that has come since has got ours: without us it would have the default's original.
+fn remember(host: &Host, book: &mut Book, wishes: &Wishes) {
+    let default = book.originals.get(&Target::DefaultAffinity).cloned();
+    let ours = default.as_ref().and_then(|_| Target::DefaultAffinity.read(host).ok());
+    let late = default.iter().flat_map(|_| irq::numbers(host)).map(Target::Irq);
+    for target in wishes.targets().cloned().chain(late) {
+        if book.originals.contains_key(&target) {
+            continue;
+        }
+        let Ok(found) = target.read(host) else { continue };
+        let value = match (&target, &default) {
+            (Target::Irq(_), Some(default)) if Some(&found) == ours.as_ref() => default.value.clone(),
+            _ => found,
+        };
+        let identity = target.identity(host);
+        book.originals.insert(target, Original { value, identity });
+    }
+}
+
+/// What to write, in an order that the kernel takes: budgets are lowered from the leaves up, then raised from the root down,
+/// so that no parent ever holds less than its children.
+fn steps(host: &Host, book: &Book, wishes: &Wishes) -> Vec<(Target, Value)> {
+    let mut steps: Vec<(Target, Value)> = book
+        .originals
+        .iter()
+        .map(|(target, original)| (target.clone(), wishes.value(target, &original.value)))
+        .collect();
+    steps.sort_by_cached_key(|(target, wanted)| match (target, wanted) {
+        (Target::RtRuntime(dir), Value::Micros(wanted)) => {
+            let depth = group::depth(dir) as isize;
+            let lowers = matches!(target.read(host), Ok(Value::Micros(now)) if now > *wanted);
+            if lowers { (1, -depth) } else { (2, depth) }
+        }
+        _ => (0, 0),
+    });
+    steps
+}
+
+fn apply(host: &Host, target: &Target, wanted: &Value) -> (Effect, Option<Value>) {
+    let found = match target.read(host) {
+        Ok(found) => found,
+        Err(Errno::ENOENT | Errno::ESRCH | Errno::ENODEV) => return (Effect::Absent, None),
+        Err(errno) => return (Effect::refused(errno, "it can't be read"), None),
+    };
+    let written = if found == *wanted { Ok(Effect::Kept) } else { write(host, target, wanted) };
+    match (target, written) {
+        (Target::Irq(number), written) => irq_effect(host, *number, wanted, written),
+        (_, Ok(Effect::Set)) => match target.read(host) {
+            Ok(found) if found == *wanted => (Effect::Set, Some(found)),
+            Ok(found) => (Effect::refused(Errno::EPROTO, "the kernel took the value and has another"), Some(found)),
+            Err(errno) => (Effect::refused(errno, "it can't be read back"), None),
+        },
+        (_, Ok(effect)) => (effect, Some(found)),
+        (_, Err(errno)) => (Effect::refused(errno, why(target, errno)), Some(found)),
+    }
+}
+
+fn write(host: &Host, target: &Target, wanted: &Value) -> Result<Effect, Errno> {
+    match (target.write(host, wanted), wanted) {
+        // A CPU that has gone offline since the masks were computed.
+        (Err(Errno::EINVAL), Value::Cpus(cpus)) => {
+            let left = cpus.and(&irq::online(host)?);
+            if left.is_empty() || left == *cpus {
+                return Err(Errno::EINVAL);
+            }
+            target.write(host, &Value::Cpus(left))
+        }
+        (result, _) => result,
+    }
+    .map(|()| Effect::Set)
+}
+
+/// An interrupt is where it is served, not where its mask says: many controllers move it only when it next fires.
+fn irq_effect(host: &Host, number: u32, wanted: &Value, written: Result<Effect, Errno>) -> (Effect, Option<Value>) {
+    let target = Target::Irq(number);
+    let effective = irq::effective(host, number).ok();
+    let found = effective.clone().map(Value::Cpus);
+    let effect = match written {
+        Err(errno @ (Errno::EIO | Errno::EPERM)) => Effect::Unmovable { errno: errno.to_string() },
+        Err(Errno::ENOENT | Errno::ENODEV) => Effect::Absent,
+        Err(errno) => Effect::refused(errno, why(&target, errno)),
+        Ok(effect) => match (wanted, &effective) {
+            (Value::Cpus(wanted), Some(effective)) if !effective.is_subset(wanted) => Effect::Pending,
+            _ => effect,
+        },
+    };
+    (effect, found)
+}
+
+/// The effect on a setting that no claim concerns, and whether its original value can be forgotten.
+fn restored(target: &Target, effect: Effect) -> (Effect, bool) {
+    match effect {
+        Effect::Kept => (Effect::Kept, true),
+        Effect::Set | Effect::Pending => (Effect::Restored, true),
+        Effect::Absent if target.may_vanish() => (Effect::Kept, true),
+        other => (other, false),
+    }
+}
+
+/// What is asked for and not there.
+fn absent(book: &Book, wishes: &Wishes) -> Vec<Outcome> {
+    let targets = wishes.targets().filter(|target| !book.originals.contains_key(target));
+    let outcome = |target: &Target| Outcome {
+        target: target.clone(),
+        wanted: wishes.asked(target),
+        found: None,
+        effect: Effect::Absent,
+    };
+    targets.map(outcome).collect()
+}
+
+fn why(target: &Target, errno: Errno) -> &'static str {
+    match (target, errno) {
+        (_, Errno::EACCES | Errno::EROFS) => "it takes root, and a /proc and /sys that can be written",
+        (Target::Irq(_), Errno::ENOSPC) => {
+            "these CPUs have no interrupt vector left; give devices fewer queues (ethtool -L), or name more CPUs"
+        }
+        (Target::Irq(_) | Target::DefaultAffinity, Errno::EINVAL) => "none of these CPUs is online",
+        (Target::Governor(_), Errno::EINVAL) => "see scaling_available_governors for those that this CPU has",
+        (Target::RtRuntime(_), Errno::EINVAL) => {
+            "the groups above it, or kernel.sched_rt_runtime_us, have less to give; see cpu.rt_runtime_us up to the root"
+        }
+        (Target::RtRuntime(_), Errno::EBUSY) => "real-time tasks still run in it",
+        (Target::IrqThread { .. }, Errno::EPERM) => "it takes root or CAP_SYS_NICE",
+        _ => "the kernel gives no more reason than that",
+    }
+}
