@@ -69,7 +69,9 @@ pub(crate) fn create(
 
     let rdt = spec.linux.intel_rdt.as_ref().map(|rdt| rdt::Group::plan(rdt, &options.id)).transpose()?;
 
-    let mut container = store.create(initial_state(&spec, &bundle, options, &cgroup, rdt))?;
+    let cover = rootfs.cover().cloned();
+    let state = State { rdt, cover, ..initial_state(&spec, &bundle, options, &cgroup) };
+    let mut container = store.create(state)?;
     let prepared = prepare(&container, &text).and_then(|start_socket| {
         // As hooks see it: `created` begins with step 2 of the lifecycle, the hooks of create are its step 3 and later.
         let state = container.oci_state_as(Status::Created);
@@ -290,6 +292,7 @@ pub(crate) fn reap(pid: Pid, pidfd: &OwnedFd) {
 /// Newest first; each step is tried whatever the others gave, and the first error is the caller's already.
 fn undo(container: &Container, cgroup: &Cgroup) {
     let _ = cgroup.kill(nix::sys::signal::Signal::SIGKILL);
+    let _ = container.state.cover.as_ref().map(rootfs::Cover::remove);
     let _ = cgroup.remove();
     if let Some(group) = &container.state.rdt {
         let _ = group.remove();
@@ -297,13 +300,7 @@ fn undo(container: &Container, cgroup: &Cgroup) {
     let _ = container.remove();
 }
 
-fn initial_state(
-    spec: &Spec,
-    bundle: &Path,
-    options: &CreateOptions,
-    cgroup: &Cgroup,
-    rdt: Option<rdt::Group>,
-) -> State {
+fn initial_state(spec: &Spec, bundle: &Path, options: &CreateOptions, cgroup: &Cgroup) -> State {
     let process = spec.process.clone().unwrap_or_default();
     let root = spec.root.as_ref().map(|root| root.path.as_path()).unwrap_or(Path::new(""));
     State {
@@ -323,7 +320,7 @@ fn initial_state(
         }),
         scheduler: process.scheduler,
         io_priority: process.io_priority,
-        rdt,
+        ..State::default()
     }
 }
 

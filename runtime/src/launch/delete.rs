@@ -37,7 +37,8 @@ pub fn kill(store: &Store, id: &str, number: i32, all: bool) -> Result<(), Error
     Ok(())
 }
 
-/// Removes a stopped container, or with `force` any; runs its poststop hooks.
+/// Removes a stopped container, or with `force` any; runs its poststop hooks. By the specification one that is created is
+/// not stopped, though runc and crun remove it.
 ///
 /// # Errors
 /// [`Error::NotStopped`] without `force`; a failed poststop hook is told through `warn`, for it must not keep a
@@ -49,12 +50,12 @@ pub fn delete(store: &Store, id: &str, force: bool, warn: &mut dyn FnMut(String)
         other => other?,
     };
     let status = container.status();
-    match status {
-        // What outlived the init: its children without a PID namespace, or the child of a create that was killed.
-        Status::Stopped | Status::Created | Status::Creating => end(&container)?,
-        Status::Running | Status::Paused if force => end(&container)?,
-        _ => return Err(Error::NotStopped { id: id.to_owned(), status }),
+    if status != Status::Stopped && !force {
+        return Err(Error::NotStopped { id: id.to_owned(), status });
     }
+    // Of a stopped one too: what outlived the init, its children without a PID namespace or the child of a create that
+    // was killed.
+    end(&container)?;
     remove(&container, warn)
 }
 
@@ -77,8 +78,11 @@ fn end(container: &Container) -> Result<(), Error> {
     }
 }
 
-/// Cgroups, resctrl groups, directory, then the poststop hooks, which by the specification see it deleted.
+/// Mounts on the host, cgroups, resctrl groups, directory, then the poststop hooks, which by the specification see it deleted.
 pub(crate) fn remove(container: &Container, warn: &mut dyn FnMut(String)) -> Result<(), Error> {
+    if let Some(cover) = &container.state.cover {
+        cover.remove()?;
+    }
     if let Some(cgroup) = container.cgroup() {
         cgroup.remove()?;
     }

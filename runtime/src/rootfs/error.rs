@@ -30,6 +30,10 @@ pub enum Error {
     SetPropagation { path: PathBuf, errno: Errno },
     #[error("binding the root filesystem {path} on itself: {errno}")]
     BindRoot { path: PathBuf, errno: Errno },
+    #[error("unmounting what lies over the root filesystem {path} on the host: {errno}")]
+    Uncover { path: PathBuf, errno: Errno },
+    #[error("{path} on the host: a mount lies over the container's own; unmount it (umount {path}) and try again")]
+    Covered { path: PathBuf },
     #[error("{subject}: making filesystem {kind}: {step}: {errno}{message}")]
     Filesystem { subject: String, kind: String, step: String, errno: Errno, message: String },
     #[error("{subject}: attaching the mount: {errno}")]

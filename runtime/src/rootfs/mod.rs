@@ -1,4 +1,5 @@
-//! The container's filesystem: planned by the parent, made by the child in its new mount namespace.
+//! The container's filesystem: planned by the parent, made by the child in its mount namespace, or without one below a
+//! clone that lies over the root on the host ([`Cover`]).
 //!
 //! The child calls [`Rootfs::enter`], [`Rootfs::mount_all`], [`Rootfs::make_devices`], [`Rootfs::bind_console`] (with
 //! a terminal), [`Rootfs::pivot`] and, after sysctls are written, [`Rootfs::seal`]. Mounts are made detached with
@@ -7,6 +8,7 @@
 mod bind;
 mod cgroup;
 mod copy_up;
+mod cover;
 mod device;
 mod error;
 mod filesystem;
@@ -19,6 +21,7 @@ mod seal;
 mod tree;
 
 pub use cgroup::{CgroupMount, CgroupView};
+pub use cover::Cover;
 pub use error::{Error, TargetError};
 
 use crate::spec::Spec;
@@ -52,7 +55,7 @@ pub struct Rootfs {
     readonly: bool,
     /// Clone of the root for a child that can't reach its path.
     root_tree: Option<OwnedFd>,
-    mount_namespace: bool,
+    place: Place,
     no_pivot: bool,
     in_user_namespace: bool,
     /// `MS_*` of `linux.rootfsPropagation`, and whether it is recursive.
@@ -65,6 +68,17 @@ pub struct Rootfs {
     null: std::cell::OnceCell<OwnedFd>,
     /// SELinux label of the mounts, as the value of `context=`.
     label: Option<String>,
+}
+
+/// Where the container's mounts are made.
+#[derive(Debug)]
+enum Place {
+    /// In its mount namespace.
+    Namespace,
+    /// In the caller's, below this clone of the root.
+    Host { cover: Cover, tree: OwnedFd },
+    /// Nowhere: it has no mount namespace, and asks for no mount.
+    Nowhere,
 }
 
 /// The container's root, attached in the child's mount namespace but not yet its `/`.
@@ -80,6 +94,14 @@ impl AsFd for Root {
 }
 
 impl Rootfs {
+    /// The mount on the host that holds all others of a container without a mount namespace, to be removed with it.
+    pub fn cover(&self) -> Option<&Cover> {
+        match &self.place {
+            Place::Host { cover, .. } => Some(cover),
+            Place::Namespace | Place::Nowhere => None,
+        }
+    }
+
     /// Makes the mounts in the configuration's order. `cgroups` is called once, just before the first cgroup mount,
     /// with a umask of 0: the child joins its cgroups and makes its cgroup namespace there, and says what is to be
     /// mounted.

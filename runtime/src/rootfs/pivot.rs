@@ -1,6 +1,6 @@
 //! Into the root: the mount namespace cut off from the host, the root made a mount of its own, then made `/`.
 
-use super::{Error, Root, Rootfs, errno, seal, tree};
+use super::{Error, Place, Root, Rootfs, errno, seal, tree};
 use crate::sys::mount::{MountAttr, mount_setattr};
 use libc::{MS_PRIVATE, MS_SHARED, MS_SLAVE};
 use nix::errno::Errno;
@@ -11,15 +11,23 @@ use std::path::{Path, PathBuf};
 
 impl Rootfs {
     /// Cuts the mount namespace's propagation to the host, or keeps what `linux.rootfsPropagation` asks for, and
-    /// attaches a clone of the root on itself.
+    /// attaches a clone of the root on itself. Without a mount namespace only the clone is attached, and only if
+    /// something is to be mounted.
     ///
     /// # Errors
     /// [`Error::SetPropagation`], [`Error::HostNull`], [`Error::BindRoot`], [`Error::Root`].
     pub fn enter(&self) -> Result<Root, Error> {
-        if !self.mount_namespace {
-            return Ok(Root { fd: directory(&self.path).map_err(|errno| self.no_root(errno))? });
+        match &self.place {
+            Place::Namespace => self.propagate_host()?,
+            Place::Host { cover, tree } => {
+                cover.attach(tree)?;
+                let fd = tree.try_clone().map_err(|_| self.no_root(Errno::EMFILE))?;
+                return Ok(Root { fd });
+            }
+            Place::Nowhere => {
+                return Ok(Root { fd: directory(&self.path).map_err(|errno| self.no_root(errno))? });
+            }
         }
-        self.propagate_host()?;
         if !self.masked.is_empty() {
             // Set once only: enter is the first step of its process.
             let _ = self.null.set(seal::host_null()?);
@@ -78,8 +86,9 @@ impl Rootfs {
     /// [`Error::Pivot`], naming the step.
     pub fn pivot(&self, root: Root) -> Result<(), Error> {
         let failed = |step| move |errno| Error::Pivot { path: self.path.clone(), step, errno };
-        if !self.mount_namespace || self.no_pivot {
-            if self.mount_namespace {
+        let in_namespace = matches!(self.place, Place::Namespace);
+        if !in_namespace || self.no_pivot {
+            if in_namespace {
                 self.hide_host().map_err(failed("unmounting the host's proc and sysfs"))?;
                 let top = directory(Path::new("/")).map_err(failed("opening /"))?;
                 tree::attach(root.as_fd(), top.as_fd()).map_err(failed("moving the root over /"))?;
@@ -134,7 +143,7 @@ fn procfs_or_sysfs(line: &str) -> Option<&Path> {
     matches!(kind, "proc" | "sysfs").then(|| mount.split(' ').nth(4).map(Path::new)).flatten()
 }
 
-fn directory(path: &Path) -> Result<OwnedFd, Errno> {
+pub(super) fn directory(path: &Path) -> Result<OwnedFd, Errno> {
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     rustix::fs::openat(CWD, path, flags, rustix::fs::Mode::empty()).map_err(errno)
 }

@@ -1,5 +1,5 @@
 use super::options::{self, Options};
-use super::{Context, Error, Rootfs, device, idmap, resolve, tree};
+use super::{Context, Cover, Error, Place, Rootfs, device, idmap, resolve, tree};
 use crate::spec::{self, NamespaceType};
 use crate::sys::mount::{MountAttr, mount_setattr};
 use libc::{MS_PRIVATE, MS_SHARED, MS_SLAVE, MS_UNBINDABLE};
@@ -61,25 +61,31 @@ impl Rootfs {
         let root = spec.root.as_ref().ok_or(Error::NoRoot)?;
         let path = existing_directory(context.bundle.join(&root.path))?;
         let propagation = spec.linux.rootfs_propagation.as_deref().map_or(Ok(None), propagation)?;
-        let mount_namespace = spec.linux.namespaces.iter().any(|namespace| namespace.kind == NamespaceType::Mount);
-        if !mount_namespace {
-            check_without_namespace(spec)?;
-        }
+        let place = place(context, &path)?;
         let label = spec.linux.mount_label.clone().filter(|label| !label.is_empty());
         if label.is_some() && !Path::new("/sys/fs/selinux/enforce").exists() {
             return Err(Error::NoSelinux);
         }
         let mounts = spec.mounts.iter().enumerate();
-        let mounts = mounts.map(|(index, mount)| plan_mount(context, index, mount)).collect::<Result<Vec<_>, _>>()?;
-        let root_tree = if context.new_userns && mount_namespace { detached(&path, true, false).ok() } else { None };
+        let mut mounts =
+            mounts.map(|(index, mount)| plan_mount(context, index, mount)).collect::<Result<Vec<_>, _>>()?;
+        let root_tree = match place {
+            Place::Namespace if context.new_userns => detached(&path, true, false).ok(),
+            // What is bound from the host would pass on what is mounted below it.
+            Place::Host { .. } => {
+                mounts.iter_mut().for_each(|mount| mount.options.propagation.insert(0, (MS_SLAVE, true)));
+                None
+            }
+            Place::Namespace | Place::Nowhere => None,
+        };
         Ok(Rootfs {
             readonly: root.readonly,
             root_tree,
-            mount_namespace,
+            devices: if matches!(place, Place::Nowhere) { None } else { device::plan(context)? },
+            place,
             no_pivot: context.no_pivot,
             in_user_namespace: context.new_userns,
             propagation,
-            devices: if mount_namespace { device::plan(context)? } else { None },
             mounts,
             masked: spec.linux.masked_paths.clone(),
             readonly_paths: spec.linux.readonly_paths.clone(),
@@ -114,17 +120,32 @@ fn propagation(value: &str) -> Result<Option<(u64, bool)>, Error> {
     Ok(Some((kind, recursive)))
 }
 
-/// Without a mount namespace every mount would be the host's.
-fn check_without_namespace(spec: &spec::Spec) -> Result<(), Error> {
-    let asked = [
+/// Refuses what can't be had without a mount namespace: changes of the host's own mounts, masks in which only a
+/// namespace could hold the process, and any mount by a user namespace that doesn't own the host's.
+fn place(context: &Context, root: &Path) -> Result<Place, Error> {
+    let spec = context.spec;
+    let linux = &spec.linux;
+    if linux.namespaces.iter().any(|namespace| namespace.kind == NamespaceType::Mount) {
+        return Ok(Place::Namespace);
+    }
+    let impossible = [
+        ("linux.maskedPaths", !linux.masked_paths.is_empty()),
+        ("linux.readonlyPaths", !linux.readonly_paths.is_empty()),
+        ("linux.rootfsPropagation", linux.rootfs_propagation.as_deref().is_some_and(|kind| !kind.is_empty())),
+    ];
+    let possible = [
         ("mounts", !spec.mounts.is_empty()),
-        ("linux.maskedPaths", !spec.linux.masked_paths.is_empty()),
-        ("linux.readonlyPaths", !spec.linux.readonly_paths.is_empty()),
+        ("linux.devices", !linux.devices.is_empty()),
         ("root.readonly", spec.root.as_ref().is_some_and(|root| root.readonly)),
     ];
-    match asked.iter().find(|(_, asked)| *asked) {
-        Some((field, _)) => Err(Error::NoMountNamespace { field }),
-        None => Ok(()),
+    let first = |fields: &[(&'static str, bool)]| fields.iter().find(|(_, asked)| *asked).map(|(field, _)| *field);
+    // Nothing that looks files up from `/` would see what lies over the host's own root.
+    let is_hosts_root = || root.canonicalize().is_ok_and(|path| path == Path::new("/"));
+    match (first(&impossible), first(&possible)) {
+        (Some(field), _) => Err(Error::NoMountNamespace { field }),
+        (None, Some(field)) if context.new_userns || is_hosts_root() => Err(Error::NoMountNamespace { field }),
+        (None, Some(_)) => Cover::plan(root).map(|(cover, tree)| Place::Host { cover, tree }),
+        (None, None) => Ok(Place::Nowhere),
     }
 }
 

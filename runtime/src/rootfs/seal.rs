@@ -1,7 +1,7 @@
 //! The last steps, inside the new root: what becomes read-only, what is hidden.
 
 use super::resolve;
-use super::{Error, Rootfs, TargetError, errno, tree};
+use super::{Error, Place, Rootfs, TargetError, errno, tree};
 use crate::sys::mount::{MountAttr, mount_setattr};
 use libc::{MOUNT_ATTR_NODEV, MOUNT_ATTR_NOEXEC, MOUNT_ATTR_NOSUID, MOUNT_ATTR_RDONLY};
 use nix::errno::Errno;
@@ -26,7 +26,7 @@ impl Rootfs {
     /// # Errors
     /// [`Error`], naming the path's field.
     pub fn seal(&self) -> Result<(), Error> {
-        if !self.mount_namespace {
+        if matches!(self.place, Place::Nowhere) {
             return Ok(());
         }
         let failed = |errno| Error::Pivot { path: "/".into(), step: "opening /", errno };

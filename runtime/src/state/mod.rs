@@ -108,6 +108,9 @@ pub struct State {
     /// The resctrl groups to remove at delete.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rdt: Option<crate::rdt::Group>,
+    /// The mount over the root on the host, in a container without a mount namespace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cover: Option<crate::rootfs::Cover>,
 }
 
 /// Parses a state file.

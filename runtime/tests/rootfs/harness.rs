@@ -24,7 +24,7 @@ pub struct Bundle {
     /// Everything by an ordinary user, mapped to root alone.
     pub rootless: bool,
     pub no_pivot: bool,
-    /// Namespaces besides the mount namespace.
+    /// Made by unshare(2).
     pub namespaces: CloneFlags,
     pub cgroup_namespace: bool,
 }
@@ -72,8 +72,11 @@ impl Bundle {
         fs::create_dir_all(&path).unwrap();
         make_root(&path.join("rootfs"));
         let spec = serde_json::from_str(include_str!("spec.json")).unwrap();
-        let namespaces =
-            CloneFlags::CLONE_NEWPID | CloneFlags::CLONE_NEWNET | CloneFlags::CLONE_NEWIPC | CloneFlags::CLONE_NEWUTS;
+        let namespaces = CloneFlags::CLONE_NEWNS
+            | CloneFlags::CLONE_NEWPID
+            | CloneFlags::CLONE_NEWNET
+            | CloneFlags::CLONE_NEWIPC
+            | CloneFlags::CLONE_NEWUTS;
         Bundle { path, spec, userns: false, rootless: false, no_pivot: false, namespaces, cgroup_namespace: false }
     }
 
@@ -164,7 +167,7 @@ impl Bundle {
         script: &str,
         before_pivot: &dyn Fn(&Rootfs, &Root),
     ) -> ! {
-        unshare(self.namespaces | CloneFlags::CLONE_NEWNS).unwrap();
+        unshare(self.namespaces).unwrap();
         // SAFETY: as above; the grandchild is the new PID namespace's init.
         match unsafe { fork() }.unwrap() {
             ForkResult::Parent { child } => match waitpid(child, None).unwrap() {

@@ -1,5 +1,6 @@
 use crate::harness::{Bundle, mount_points, skip};
-use nix::mount::MsFlags;
+use nix::mount::{MntFlags, MsFlags};
+use nix::sched::CloneFlags;
 use serde_json::json;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
@@ -325,16 +326,6 @@ fn no_pivot_moves_the_root_and_hides_the_hosts_proc() {
 }
 
 #[test]
-fn without_a_mount_namespace_mounts_are_refused() {
-    if skip() {
-        return;
-    }
-    let mut bundle = Bundle::new("nomountns");
-    bundle.spec["linux"]["namespaces"] = json!([{"type": "pid"}]);
-    assert!(bundle.run("true").refused().starts_with("mounts: needs a mount namespace"));
-}
-
-#[test]
 fn cgroup_hierarchies_are_bound_read_only() {
     if skip() {
         return;
@@ -368,7 +359,7 @@ fn shared_propagation_reaches_the_host_from_volumes_only() {
     let volume = bundle.path.join("volume");
     fs::create_dir(&volume).unwrap();
     // The host of this test is its thread's own mount namespace, all shared.
-    nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNS).unwrap();
+    nix::sched::unshare(CloneFlags::CLONE_NEWNS).unwrap();
     let change = |flags| nix::mount::mount(None::<&str>, "/", None::<&str>, flags, None::<&str>).unwrap();
     change(MsFlags::MS_REC | MsFlags::MS_PRIVATE);
     change(MsFlags::MS_REC | MsFlags::MS_SHARED);
@@ -390,5 +381,5 @@ fn shared_propagation_reaches_the_host_from_volumes_only() {
     let new = after.iter().filter(|path| !before.contains(path)).collect::<Vec<_>>();
     assert_eq!(new, [&volume.join("sub")], "{after:?}");
     assert!(before.iter().all(|path| after.contains(path)), "the host lost mounts: {before:?} {after:?}");
-    nix::mount::umount2(&volume, nix::mount::MntFlags::MNT_DETACH).unwrap();
+    nix::mount::umount2(&volume, MntFlags::MNT_DETACH).unwrap();
 }

@@ -1,5 +1,6 @@
 use crate::harness::{Bundle, skip};
 use nix::mount::MsFlags;
+use nix::sched::CloneFlags;
 use serde_json::json;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown};
@@ -109,7 +110,7 @@ fn without_its_own_namespaces_the_container_sees_the_hosts_filesystems() {
         return;
     }
     let mut bundle = bundle("hostns");
-    bundle.namespaces = nix::sched::CloneFlags::CLONE_NEWPID | nix::sched::CloneFlags::CLONE_NEWIPC;
+    bundle.namespaces.remove(CloneFlags::CLONE_NEWNET | CloneFlags::CLONE_NEWUTS);
     let output = bundle.run("grep ' /sys ' /proc/self/mountinfo").ok();
     assert!(output.contains(" /sys ro,nosuid,nodev,noexec,relatime - sysfs "), "{output}");
 }
@@ -133,7 +134,7 @@ fn what_the_kernel_refuses_and_the_host_lacks_is_an_error() {
         return;
     }
     let mut bundle = bundle("hostipc");
-    bundle.namespaces = nix::sched::CloneFlags::CLONE_NEWPID | nix::sched::CloneFlags::CLONE_NEWNET;
+    bundle.namespaces.remove(CloneFlags::CLONE_NEWIPC | CloneFlags::CLONE_NEWUTS);
     if std::path::Path::new("/dev/mqueue").exists() {
         bundle.run("true").ok();
     } else {
@@ -150,7 +151,7 @@ fn an_ordinary_user_makes_a_container() {
     }
     let mut bundle = bundle("rootless");
     bundle.rootless = true;
-    bundle.namespaces = nix::sched::CloneFlags::CLONE_NEWPID | nix::sched::CloneFlags::CLONE_NEWIPC;
+    bundle.namespaces.remove(CloneFlags::CLONE_NEWNET | CloneFlags::CLONE_NEWUTS);
     let map = json!([{"containerID": 0, "hostID": 12345, "size": 1}]);
     bundle.spec["linux"]["uidMappings"] = map.clone();
     bundle.spec["linux"]["gidMappings"] = map;

@@ -103,6 +103,15 @@ pub const CASES: &[Case] = &[
         c.rt(&["delete", &c.id])?.refused()?;
         same("status", &c.state()?["status"], "running")
     }),
+    case("delete-created-is-refused", |c| {
+        c.script(WAIT);
+        c.create()?;
+        c.rt(&["delete", &c.id])?.refused()?;
+        same("status", &c.state()?["status"], "created")?;
+        c.start()?;
+        same("status after start", &c.state()?["status"], "running")
+    })
+    .note("runtime.md, Delete: what is not stopped MUST be refused; runc and crun remove it"),
     case("delete-stopped", |c| {
         c.up_script("true")?;
         c.wait_for("stopped")?;

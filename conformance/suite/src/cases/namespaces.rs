@@ -34,6 +34,28 @@ pub const CASES: &[Case] = &[
         shared(c, "uts", "uts")
     }),
     case("host-cgroup", |c| shared(c, "cgroup", "cgroup")),
+    case("host-mount", |c| {
+        only_on_the_host(c);
+        let pid = c.up()?;
+        same("mount namespace", namespace(pid, "mnt")?, namespace("self", "mnt")?)?;
+        let seen = c.exec_sh("test -e /proc/self -a -c /dev/null -a -d /sys/kernel && touch /tmp/x && echo all")?;
+        same("what the configuration mounts", seen.as_str(), "all")?;
+        c.finish()?;
+        c.nothing_left()
+    })
+    .note("runc and crun leave the mounts on the host"),
+    case("host-mount-of-a-run-is-undone", |c| {
+        only_on_the_host(c);
+        c.sh_is("ls -d /proc/self", "/proc/self")?;
+        c.nothing_left()
+    })
+    .note("runc and crun leave the mounts on the host"),
+    case("host-mount-is-undone-when-create-fails", |c| {
+        only_on_the_host(c);
+        c.mount("/mnt", "no-such-filesystem", "none", &[]);
+        c.create_refused().map(drop)
+    })
+    .note("runc and crun leave the mounts on the host"),
     case("path-network", |c| joined(c, "network", "net")),
     case("path-ipc", |c| joined(c, "ipc", "ipc")),
     case("path-uts", |c| {
@@ -143,6 +165,14 @@ fn shared(c: &mut Container, kind: &str, link: &str) -> Verdict {
     c.no_namespace(kind);
     let pid = c.up()?;
     same(format_args!("{link} namespace"), namespace(pid, link)?, namespace("self", link)?)
+}
+
+/// No mount namespace, and none of what needs one.
+fn only_on_the_host(c: &mut Container) {
+    c.no_namespace("mount");
+    c.set("/linux/maskedPaths", json!([]));
+    c.set("/linux/readonlyPaths", json!([]));
+    c.set("/root/readonly", json!(false));
 }
 
 /// With a path the namespace is that of a process which made it before.
