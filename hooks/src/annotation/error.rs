@@ -1,23 +1,23 @@
-/// Why a container's annotations can't be obeyed; nothing has been done then.
+/// Why a container's annotations can't be obeyed; nothing has been done then. Boxed texts keep each command's `Result` small.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum Error {
     /// A key of ours that does not exist.
     #[error("annotations: unknown key {key:?}; did you mean {nearest:?}? `rtrun annotations` lists them all")]
     Unknown {
         /// As it was given.
-        key: String,
+        key: Box<str>,
         /// The nearest that exists.
-        nearest: String,
+        nearest: Box<str>,
     },
     /// A value that its key does not take.
     #[error("annotations: {key}: {value:?}: {problem}; legal are {legal}, as in {example}")]
     Value {
         /// As it was given.
-        key: String,
+        key: Box<str>,
         /// As it was given.
-        value: String,
+        value: Box<str>,
         /// What is wrong with it.
-        problem: String,
+        problem: Box<str>,
         /// What the key takes.
         legal: &'static str,
         /// A value that it takes.
@@ -27,13 +27,13 @@ pub enum Error {
     #[error("annotations: {key}={value:?} contradicts {other}={other_value:?}: {why}")]
     Contradiction {
         /// As it was given.
-        key: String,
+        key: Box<str>,
         /// As it was given.
-        value: String,
+        value: Box<str>,
         /// The other's key.
-        other: String,
+        other: Box<str>,
         /// The other's value.
-        other_value: String,
+        other_value: Box<str>,
         /// Why they exclude each other.
         why: &'static str,
     },
@@ -41,9 +41,9 @@ pub enum Error {
     #[error("annotations: {key}={value:?} needs {needed}: {why}")]
     Alone {
         /// As it was given.
-        key: String,
+        key: Box<str>,
         /// As it was given.
-        value: String,
+        value: Box<str>,
         /// What is missing.
         needed: &'static str,
         /// Why.

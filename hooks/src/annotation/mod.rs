@@ -251,7 +251,7 @@ impl Annotations {
     pub fn needs(&self, name: &str, needed: &'static str, why: &'static str) -> Result<(), Error> {
         match self.given(name) {
             None => Ok(()),
-            Some((key, value)) => Err(Error::Alone { key: key.to_owned(), value: value.to_owned(), needed, why }),
+            Some((key, value)) => Err(Error::Alone { key: key.into(), value: value.into(), needed, why }),
         }
     }
 

@@ -20,15 +20,21 @@ pub(super) struct Given {
 
 impl Given {
     pub(super) fn illegal(&self, problem: String, legal: &'static str, example: &'static str) -> Error {
-        Error::Value { key: self.key.clone(), value: self.original.clone(), problem, legal, example }
+        Error::Value {
+            key: self.key.as_str().into(),
+            value: self.original.as_str().into(),
+            problem: problem.into(),
+            legal,
+            example,
+        }
     }
 
     pub(super) fn contradicts(&self, other: &str, other_value: &str, why: &'static str) -> Error {
         Error::Contradiction {
-            key: self.key.clone(),
-            value: self.original.clone(),
-            other: other.to_owned(),
-            other_value: other_value.to_owned(),
+            key: self.key.as_str().into(),
+            value: self.original.as_str().into(),
+            other: other.into(),
+            other_value: other_value.into(),
             why,
         }
     }
@@ -62,7 +68,7 @@ fn read(key: &str, bare: &str, value: &str) -> Result<Option<(&'static str, Stri
     if let Some(name) = bare.strip_prefix(PREFIX) {
         let known = Key::of(name).ok_or_else(|| {
             let nearest = nearest(name, KEYS.iter().map(|key| key.name));
-            Error::Unknown { key: key.to_owned(), nearest: format!("{PREFIX}{nearest}") }
+            Error::Unknown { key: key.into(), nearest: format!("{PREFIX}{nearest}").into() }
         })?;
         return Ok(Some((known.name, value.to_owned())));
     }
@@ -70,9 +76,9 @@ fn read(key: &str, bare: &str, value: &str) -> Result<Option<(&'static str, Stri
     match (alias.translate)(value) {
         Some(ours) => Ok(Some((alias.name, ours.into_owned()))),
         None => Err(Error::Value {
-            key: key.to_owned(),
-            value: value.to_owned(),
-            problem: "is none of these".to_owned(),
+            key: key.into(),
+            value: value.into(),
+            problem: "is none of these".into(),
             legal: alias.values,
             example: alias.example,
         }),

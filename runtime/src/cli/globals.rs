@@ -1,8 +1,8 @@
 use super::Error;
 use super::log::{Format, Level};
 use crate::cgroup::Manager;
-use crate::spec::names::nearest;
 use crate::state::Store;
+use rtrun_hooks::nearest;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
@@ -103,7 +103,7 @@ pub(super) fn read(args: Vec<OsString>, globals: &mut Globals) -> Result<Request
         }
         let Some(known) = FLAGS.iter().find(|known| known.name == name) else {
             let names: Vec<&str> = FLAGS.iter().map(|flag| flag.name).collect();
-            return Err(Error::UnknownFlag { nearest: nearest(&name, &names).to_owned(), name: name.into_owned() });
+            return Err(Error::UnknownFlag { nearest: nearest(&name, names).to_owned(), name: name.into_owned() });
         };
         let value = match (known.value.is_empty(), inline) {
             (true, None) => "true".into(),

@@ -1,6 +1,7 @@
 //! The command line: one file a command. A command says what it takes (a clap parser) and what it does; nothing below
 //! this module prints.
 
+mod annotations;
 mod checkpoint;
 mod create;
 mod delete;
@@ -27,6 +28,7 @@ use crate::cgroup::Cgroup;
 use crate::state::{Container, Status};
 use clap::{CommandFactory, FromArgMatches};
 use globals::Request;
+use rtrun_hooks::nearest;
 use std::error::Error as StdError;
 use std::ffi::OsString;
 use std::fmt::Write as _;
@@ -171,6 +173,7 @@ const COMMANDS: &[Entry] = &[
     entry::<events::Events>("events", "print what a container uses"),
     entry::<checkpoint::Checkpoint>("checkpoint", "write a container's processes to files"),
     entry::<checkpoint::Restore>("restore", "make a container from a checkpoint"),
+    entry::<annotations::Annotations>("annotations", "list the org.rtrun annotations"),
     entry::<features::Features>("features", "print what this build implements"),
     entry::<spec::Spec>("spec", "write a config.json to start from"),
 ];
@@ -204,7 +207,7 @@ pub fn main(args: Vec<OsString>) -> u8 {
 fn command(name: &str, rest: Vec<OsString>, globals: &Globals) -> Result<u8, Error> {
     let Some(entry) = COMMANDS.iter().find(|entry| entry.name == name) else {
         let names: Vec<&str> = COMMANDS.iter().map(|entry| entry.name).collect();
-        let nearest = crate::spec::names::nearest(name, &names).to_owned();
+        let nearest = nearest(name, names).to_owned();
         return Err(Error::UnknownCommand { name: name.to_owned(), nearest });
     };
     (entry.run)(entry.name, rest, globals)

@@ -150,7 +150,7 @@ fn launch(mut joining: Joining, process: &Process, options: &ExecOptions) -> Res
         joining.namespaces -= first;
     }
     if let Some(list) = process.exec_cpu_affinity.as_ref().and_then(|affinity| affinity.initial.as_deref()) {
-        CpuSet::parse(list)?.set_affinity(Pid::from_raw(0))?;
+        sched::set_affinity(Pid::from_raw(0), &CpuSet::parse(list).map_err(sched::Error::from)?)?;
     }
     let into = joining.entry.as_ref().and_then(|entry| entry.into.as_ref()).map(AsFd::as_fd);
     // SAFETY: rtrun starts no threads.
@@ -185,7 +185,7 @@ fn attend(
     wait_for(channel, Signal::Ready)?;
     joining.process.rlimits.apply(pid).map_err(process::Error::from)?;
     if let Some(list) = process.exec_cpu_affinity.as_ref().and_then(|affinity| affinity.last.as_deref()) {
-        CpuSet::parse(list)?.set_affinity(pid)?;
+        sched::set_affinity(pid, &CpuSet::parse(list).map_err(sched::Error::from)?)?;
     }
     if let Some(priority) = &process.io_priority {
         sched::set_io_priority(priority, pid)?;

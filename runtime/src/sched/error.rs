@@ -13,13 +13,8 @@ pub enum Error {
         problem: String,
     },
     /// A list such as `0-3,7` can't be read.
-    #[error("list {text:?}: {problem} (a list is like 0-3,7)")]
-    List {
-        /// The list.
-        text: String,
-        /// What is wrong.
-        problem: String,
-    },
+    #[error(transparent)]
+    List(#[from] rtrun_hooks::cpus::ListError),
     /// A CPU that this host doesn't have, or has taken offline.
     #[error("CPUs {asked}: no CPU {missing} here; online are {online}")]
     NoSuchCpu {

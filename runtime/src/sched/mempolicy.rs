@@ -23,7 +23,7 @@ impl MemPolicy {
     pub fn plan(policy: &MemoryPolicy) -> Result<MemPolicy, Error> {
         let nodes = CpuSet::parse(&policy.nodes)?;
         let (name, number) = mode(policy.mode);
-        let flags = policy.flags.iter().try_fold(0, |flags, name| Ok(flags | flag(name)?))?;
+        let flags = policy.flags.iter().try_fold(0, |flags, name| Ok::<_, Error>(flags | flag(name)?))?;
         check_nodes(policy.mode, name, &nodes)?;
         check_flags(policy.mode, name, flags)?;
         let asked = format!("{name} nodes {:?} flags {:?}", policy.nodes, policy.flags);

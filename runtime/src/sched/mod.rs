@@ -9,13 +9,14 @@ mod personality;
 mod refusal;
 mod rlimits;
 
-pub use affinity::CpuSet;
+pub use affinity::{check_online, get_affinity, online_cpus, set_affinity};
 pub use attr::SchedAttr;
 pub use error::Error;
 pub use ioprio::set_io_priority;
 pub use mempolicy::MemPolicy;
 pub use personality::Persona;
 pub use rlimits::Rlimits;
+pub use rtrun_hooks::CpuSet;
 
 use crate::spec::Process;
 
@@ -28,5 +29,5 @@ pub fn check(process: &Process) -> Result<(), Error> {
     process.io_priority.as_ref().map(ioprio::io_priority).transpose()?;
     let affinity = process.exec_cpu_affinity.as_ref();
     let lists = affinity.map(|affinity| [&affinity.initial, &affinity.last]);
-    lists.into_iter().flatten().flatten().try_for_each(|list| CpuSet::parse(list).map(drop))
+    lists.into_iter().flatten().flatten().try_for_each(|list| Ok(CpuSet::parse(list).map(drop)?))
 }

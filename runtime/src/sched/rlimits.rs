@@ -2,6 +2,7 @@ use super::Error;
 use crate::spec::Rlimit;
 use nix::errno::Errno;
 use nix::unistd::Pid;
+use rtrun_hooks::nearest;
 
 /// All limits of `getrlimit(2)`.
 const NAMES: [(&str, u32); 16] = [
@@ -36,7 +37,8 @@ impl Rlimits {
         let mut planned: Vec<(&'static str, u32, libc::rlimit64)> = Vec::with_capacity(limits.len());
         for Rlimit { kind, soft, hard } in limits {
             let Some((name, number)) = NAMES.into_iter().find(|(name, _)| name == kind) else {
-                return Err(problem(format!("unknown limit {kind:?}; the nearest is {}", nearest(kind))));
+                let nearest = nearest(kind, NAMES.iter().map(|(name, _)| *name));
+                return Err(problem(format!("unknown limit {kind:?}; the nearest is {nearest}")));
             };
             if planned.iter().any(|(other, ..)| *other == name) {
                 return Err(problem(format!("{name} is given twice")));
@@ -74,27 +76,6 @@ fn prlimit(pid: Pid, number: u32, new: Option<&libc::rlimit64>) -> Result<libc::
 
 fn problem(problem: String) -> Error {
     Error::Field { field: "process.rlimits", problem }
-}
-
-/// The known name with the fewest letters to change.
-fn nearest(unknown: &str) -> &'static str {
-    NAMES.iter().map(|(name, _)| *name).min_by_key(|name| distance(unknown, name)).unwrap_or_default()
-}
-
-/// Levenshtein's.
-fn distance(a: &str, b: &str) -> usize {
-    let b = b.as_bytes();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.bytes().enumerate() {
-        let mut diagonal = i;
-        row[0] = i + 1;
-        for (j, y) in b.iter().enumerate() {
-            let changed = diagonal + usize::from(!x.eq_ignore_ascii_case(y));
-            diagonal = row[j + 1];
-            row[j + 1] = changed.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.len()]
 }
 
 #[cfg(test)]

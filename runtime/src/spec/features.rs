@@ -97,7 +97,7 @@ pub fn features() -> Features {
             net_devices: YES,
         },
         annotations: BTreeMap::from([("org.rtrun.version", env!("CARGO_PKG_VERSION"))]),
-        potentially_unsafe_config_annotations: &[names::ANNOTATION_PREFIX, "org.systemd.property."],
+        potentially_unsafe_config_annotations: &[rtrun_hooks::annotation::PREFIX, "org.systemd.property."],
     }
 }
 

@@ -1,4 +1,4 @@
-use crate::spec::names::nearest;
+use rtrun_hooks::{annotation, nearest};
 use std::path::PathBuf;
 
 /// Why a configuration can't be run; each names the field.
@@ -28,7 +28,7 @@ pub enum Error {
     #[error("root.path: {0:?} is not an existing directory (no such file or directory)")]
     NoRoot(PathBuf),
     /// Not in the list of names; the nearest is proposed.
-    #[error("{field}: unknown name {name:?}; did you mean {:?}?", nearest(name, known))]
+    #[error("{field}: unknown name {name:?}; did you mean {:?}?", nearest(name, known.iter().copied()))]
     Unknown {
         /// Which field.
         field: String,
@@ -134,6 +134,9 @@ pub enum Error {
         /// Which kind of namespace.
         namespace: &'static str,
     },
+    /// An annotation of ours that can't be obeyed.
+    #[error(transparent)]
+    Annotation(#[from] annotation::Error),
     /// A known annotation that this build has no code for.
     #[error("annotations: {0}: is not implemented in this build of rtrun; remove it, or use a build that has it")]
     Unimplemented(String),
