@@ -5,6 +5,8 @@
 //! needed of it is done here.
 #![cfg_attr(not(test), no_main)]
 
+mod entry;
+
 use std::ffi::{c_char, c_int};
 
 /// Called by the C library; `std::env` has its arguments from there as well.

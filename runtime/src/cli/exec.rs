@@ -1,7 +1,6 @@
 use super::{Command, Error, Globals, exit_code};
-use crate::launch::ExecOptions;
+use crate::launch::{ExecOptions, Target};
 use crate::spec::{Capabilities, Process, load_process};
-use crate::state::Container;
 use std::path::PathBuf;
 
 /// Run a process in a container
@@ -69,13 +68,8 @@ pub(super) struct Exec {
 }
 
 impl Command for Exec {
-    /// What is done until the binary is unwritable is done twice: each page that it touches, at 10 µs a fault.
-    fn before_parsing() -> Result<(), Error> {
-        Ok(crate::launch::protect_binary()?)
-    }
-
     fn run(self, globals: &Globals) -> Result<u8, Error> {
-        let store = globals.store();
+        let target = Target::find(&globals.store(), &self.id, self.ignore_paused)?;
         let process = match &self.process {
             Some(file) => {
                 let mut process = load_process(file)?;
@@ -83,27 +77,24 @@ impl Command for Exec {
                 process.terminal |= self.tty;
                 process
             }
-            None => self.on_top_of(&store.load(&self.id)?)?,
+            None => self.on_top_of(target.process()),
         };
         let options = ExecOptions {
-            id: self.id,
-            process,
             detach: self.detach,
             console_socket: self.console_socket,
             pid_file: self.pid_file,
             pidfd_socket: self.pidfd_socket,
             preserve_fds: self.preserve_fds,
             cgroup: self.cgroup,
-            ignore_paused: self.ignore_paused,
         };
-        Ok(exit_code(crate::launch::exec(&store, &options, &mut globals.warn())?))
+        Ok(exit_code(crate::launch::exec(target, process, &options, &mut globals.warn())?))
     }
 }
 
 impl Exec {
     /// The container's own process with what the flags change.
-    fn on_top_of(&self, container: &Container) -> Result<Process, Error> {
-        let mut process = container.config()?.process.unwrap_or_default();
+    fn on_top_of(&self, own: Option<&Process>) -> Process {
+        let mut process = own.cloned().unwrap_or_default();
         process.args.clone_from(&self.args);
         process.terminal = self.tty;
         process.env.extend(self.env.iter().cloned());
@@ -126,7 +117,7 @@ impl Exec {
             process.selinux_label.clone_from(&self.process_label);
         }
         self.add_capabilities(&mut process);
-        Ok(process)
+        process
     }
 
     /// Into the sets by which the process has them; into the ambient one too where that is how an ordinary user keeps

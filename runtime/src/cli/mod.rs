@@ -133,15 +133,10 @@ pub enum Error {
 
 /// A command: its arguments are its fields.
 trait Command: CommandFactory + FromArgMatches {
-    /// What must happen before anything else.
+    /// What must hold for the command to be offered at all: without it, its help fails too.
     ///
     /// # Errors
     /// The command's own.
-    fn before_parsing() -> Result<(), Error> {
-        Ok(())
-    }
-
-    /// What must hold for the command to be offered at all: without it, its help fails too.
     fn before_help(_: &Globals) -> Result<(), Error> {
         Ok(())
     }
@@ -215,7 +210,6 @@ fn command(name: &str, rest: Vec<OsString>, globals: &Globals) -> Result<u8, Err
 
 /// Builds the parser of this one command.
 fn dispatch<C: Command>(name: &'static str, rest: Vec<OsString>, globals: &Globals) -> Result<u8, Error> {
-    C::before_parsing()?;
     let parser = C::command().name(name).bin_name(format!("rtrun {name}"));
     let parsed = parser
         .try_get_matches_from(std::iter::once(name.into()).chain(rest))

@@ -36,37 +36,60 @@ struct Joining {
     terminal: Option<(OwnedFd, Option<spec::ConsoleSize>)>,
 }
 
-/// Makes sure that a container can't write to this binary, by executing it again where it must; a command that leads to
-/// [`exec`] calls it as early as it can.
-///
-/// # Errors
-/// [`Error::OwnBinary`].
-pub fn protect_binary() -> Result<(), Error> {
-    Ok(self_exe::ensure_unwritable()?)
+/// A running container that a process is to join.
+#[derive(Debug)]
+pub struct Target {
+    container: Container,
+    init: OwnedFd,
+    spec: Spec,
+}
+
+impl Target {
+    /// Finds the container, once the container can't write to this binary: rtrun is executed again where it must be.
+    ///
+    /// # Errors
+    /// [`Error::OwnBinary`], [`Error::ExecNotRunning`], [`Error::Paused`], and why its files can't be read.
+    pub fn find(store: &Store, id: &str, ignore_paused: bool) -> Result<Target, Error> {
+        self_exe::ensure_unwritable()?;
+        let container = store.load(id)?;
+        let not_running = |status| Error::ExecNotRunning { id: id.to_owned(), status };
+        let init = match container.pidfd() {
+            Err(Errno::ESRCH) => return Err(not_running(container.status())),
+            opened => opened.map_err(|errno| Error::of_init(&container, errno))?,
+        };
+        match container.status_alive() {
+            Status::Running => {}
+            Status::Paused if ignore_paused => {}
+            Status::Paused => return Err(Error::Paused(id.to_owned())),
+            status => return Err(not_running(status)),
+        }
+        let spec = container.config()?;
+        Ok(Target { container, init, spec })
+    }
+
+    /// The process of the container's own configuration.
+    pub fn process(&self) -> Option<&Process> {
+        self.spec.process.as_ref()
+    }
 }
 
 /// Runs a process in a container; its exit code, 128 + signal, or 0 when detached.
 ///
 /// # Errors
-/// [`Error::NotRunning`], [`Error::Paused`], and what the launch of a process can fail with.
-pub fn exec(store: &Store, options: &ExecOptions, warn: &mut dyn FnMut(String)) -> Result<i32, Error> {
-    protect_binary()?;
-    let container = store.load(&options.id)?;
-    match container.status() {
-        Status::Running => {}
-        Status::Paused if options.ignore_paused => {}
-        Status::Paused => return Err(Error::Paused(options.id.clone())),
-        status => return Err(Error::ExecNotRunning { id: options.id.clone(), status }),
-    }
-    let spec = container.config()?;
-    let mut process = options.process.clone();
+/// What the launch of a process can fail with.
+pub fn exec(
+    target: Target,
+    mut process: Process,
+    options: &ExecOptions,
+    warn: &mut dyn FnMut(String),
+) -> Result<i32, Error> {
     if process.capabilities.is_none() {
-        process.capabilities = spec.process.as_ref().and_then(|own| own.capabilities.clone());
+        process.capabilities = target.process().and_then(|own| own.capabilities.clone());
     }
     spec::validate::validate_process(&process)?;
     let mut supervisor = if options.detach { None } else { Some(Supervisor::new()?) };
     let (master_end, console) = console_ends(options, &process)?;
-    let joining = plan(&container, &spec, &process, options, console, warn)?;
+    let joining = plan(target, &process, options, console, warn)?;
     let (pid, pidfd) = launch(joining, &process, options)?;
     if let (Some(supervisor), Some(socket)) = (&mut supervisor, &master_end) {
         supervisor.attach(receive_master(socket)?)?;
@@ -91,15 +114,13 @@ fn console_ends(options: &ExecOptions, process: &Process) -> Result<(Option<Owne
 }
 
 fn plan(
-    container: &Container,
-    spec: &Spec,
+    Target { container, init, spec }: Target,
     process: &Process,
     options: &ExecOptions,
     console: Option<OwnedFd>,
     warn: &mut dyn FnMut(String),
 ) -> Result<Joining, Error> {
-    let init = container.pidfd().map_err(|errno| Error::of_init(container, errno))?;
-    let pid = container.pid().ok_or_else(|| Error::NotRunning(container.id().to_owned()))?;
+    let pid = container.init().ok_or_else(|| Error::NotRunning(container.id().to_owned()))?;
     let mut flags = CloneFlags::empty();
     for namespace in &spec.linux.namespaces {
         // setns(2) to the user namespace that one is in already is EINVAL; to the others it does nothing.

@@ -18,7 +18,7 @@ mod userns;
 
 pub use delete::{delete, kill};
 pub use error::Error;
-pub use exec::{exec, protect_binary};
+pub use exec::{Target, exec};
 pub use options::{CreateOptions, ExecOptions};
 pub use run::run;
 pub use start::start;

@@ -1,5 +1,4 @@
 use crate::cgroup::Manager;
-use crate::spec::Process;
 use std::path::PathBuf;
 
 /// What `create` and `run` are asked.
@@ -30,10 +29,6 @@ pub struct CreateOptions {
 /// What `exec` is asked.
 #[derive(Clone, Debug)]
 pub struct ExecOptions {
-    /// Name of the container.
-    pub id: String,
-    /// The process to run.
-    pub process: Process,
     /// Return once it has started.
     pub detach: bool,
     /// Unix socket that gets the terminal's master.
@@ -46,6 +41,4 @@ pub struct ExecOptions {
     pub preserve_fds: u32,
     /// cgroup below the container's to run in.
     pub cgroup: Option<String>,
-    /// Also in a paused container.
-    pub ignore_paused: bool,
 }

@@ -127,6 +127,11 @@ impl Container {
         self.state.cgroup.as_ref()
     }
 
+    /// pid of the init, which may have ended.
+    pub fn init(&self) -> Option<Pid> {
+        self.state.init.map(|init| Pid::from_raw(init.pid))
+    }
+
     /// pid of the init while it lives.
     pub fn pid(&self) -> Option<Pid> {
         self.live_init().ok().flatten().map(|init| Pid::from_raw(init.pid))
@@ -163,6 +168,11 @@ impl Container {
                 Status::Stopped
             };
         }
+        self.status_alive()
+    }
+
+    /// [`Container::status`] of one whose init is known to live.
+    pub fn status_alive(&self) -> Status {
         if self.connect_start().is_ok() {
             return Status::Created;
         }

@@ -4,11 +4,13 @@ use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, SealFlag, fcntl, open};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::stat::Mode;
-use nix::sys::statvfs::{FsFlags, fstatvfs};
+use nix::sys::statvfs::{FsFlags, statvfs};
 use rustix::mount::{OpenTreeFlags, open_tree};
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt;
+
+const OWN: &CStr = c"/proc/self/exe";
 
 /// Why the binary can't be made unreachable.
 #[derive(Debug, thiserror::Error)]
@@ -25,9 +27,11 @@ pub struct Error {
 /// [`Error`] with the step that failed.
 pub fn ensure_unwritable() -> Result<(), Error> {
     let step = |step| move |errno| Error { step, errno };
-    let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC;
-    let exe = open("/proc/self/exe", flags, Mode::empty()).map_err(step("opening /proc/self/exe"))?;
-    if is_unwritable(&exe) {
+    if statvfs(OWN).is_ok_and(|vfs| vfs.flags().contains(FsFlags::ST_RDONLY)) {
+        return Ok(());
+    }
+    let exe = open(OWN, OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty()).map_err(step("opening /proc/self/exe"))?;
+    if fcntl(&exe, FcntlArg::F_GET_SEALS).is_ok_and(|seals| seals & SealFlag::F_SEAL_WRITE.bits() != 0) {
         return Ok(());
     }
     // A mount of our own costs three calls and no copy; without CAP_SYS_ADMIN it is a sealed copy in memory.
@@ -49,15 +53,9 @@ pub fn ensure_unwritable() -> Result<(), Error> {
     Err(Error { step: "executing it again", errno })
 }
 
-fn is_unwritable(exe: &OwnedFd) -> bool {
-    let sealed = fcntl(exe, FcntlArg::F_GET_SEALS).is_ok_and(|seals| seals & SealFlag::F_SEAL_WRITE.bits() != 0);
-    sealed || fstatvfs(exe).is_ok_and(|vfs| vfs.flags().contains(FsFlags::ST_RDONLY))
-}
-
 fn read_only_mount() -> Result<OwnedFd, Errno> {
     let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
-    let tree =
-        open_tree(rustix::fs::CWD, "/proc/self/exe", flags).map_err(|error| Errno::from_raw(error.raw_os_error()))?;
+    let tree = open_tree(rustix::fs::CWD, OWN, flags).map_err(|error| Errno::from_raw(error.raw_os_error()))?;
     let read_only = super::mount::MountAttr { set: libc::MOUNT_ATTR_RDONLY, ..Default::default() };
     super::mount::mount_setattr(tree.as_fd(), false, &read_only)?;
     Ok(tree)
