@@ -4,11 +4,12 @@ use super::console;
 use super::create::{reap, send, wait_for, write_pid_file};
 use super::namespaces;
 use super::process::{self, ProcessPlan};
+use super::start::set_scheduler;
 use super::supervise::{Supervisor, receive_master};
 use super::sync::{Channel, Recorded, Signal};
 use super::{Error, ExecOptions};
 use crate::cgroup::Entry;
-use crate::sched::{self, CpuSet, SchedAttr};
+use crate::sched::{self, CpuSet};
 use crate::spec::{self, NamespaceType, Process, Spec};
 use crate::state::{Container, Status, Store, process_stat};
 use crate::sys::clone::{Forked, fork_into};
@@ -25,6 +26,7 @@ use std::path::Path;
 
 /// Everything that the new process's child side needs.
 struct Joining {
+    id: String,
     process: ProcessPlan,
     init: OwnedFd,
     namespaces: CloneFlags,
@@ -141,6 +143,7 @@ fn plan(
         (None, _) => None,
     };
     Ok(Joining {
+        id: container.id().to_owned(),
         process: ProcessPlan::plan(process, &spec.linux, options.preserve_fds, warn)?,
         init,
         namespaces: flags,
@@ -212,7 +215,7 @@ fn attend(
         sched::set_io_priority(priority, pid)?;
     }
     if let Some(scheduler) = &process.scheduler {
-        SchedAttr::plan(scheduler)?.set(pid)?;
+        set_scheduler(scheduler, pid)?;
     }
     if let Some(path) = &options.pid_file {
         write_pid_file(path, pid)?;
@@ -221,7 +224,7 @@ fn attend(
         let pidfd = crate::sys::pidfd::open(pid).map_err(Error::Channel)?;
         super::send_pidfd(path, &pidfd)?;
     }
-    let ignored = process_stat(pid).map_err(|errno| Error::Init { id: options.id.clone(), errno })?.ignored;
+    let ignored = process_stat(pid).map_err(|errno| Error::Init { id: joining.id.clone(), errno })?.ignored;
     send(channel, Signal::Recorded, &Recorded { pid: pid.as_raw(), ignored }.to_bytes())?;
     // execve closes the child's end: the end of the stream is the success.
     match channel.receive().map_err(Error::Channel)? {

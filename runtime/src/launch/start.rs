@@ -4,6 +4,7 @@ use super::create::wait_for;
 use super::sync::{Channel, Signal};
 use super::{Error, hooks};
 use crate::sched::{self, SchedAttr};
+use crate::spec::Scheduler;
 use crate::state::{Container, Status, Store};
 use crate::sys::pidfd;
 use nix::errno::Errno;
@@ -48,7 +49,11 @@ fn schedule(container: &Container, pid: Pid) -> Result<(), Error> {
     if let Some(priority) = &state.io_priority {
         sched::set_io_priority(priority, pid)?;
     }
-    let Some(scheduler) = &state.scheduler else { return Ok(()) };
+    state.scheduler.as_ref().map_or(Ok(()), |scheduler| set_scheduler(scheduler, pid))
+}
+
+/// Gives a policy to a process and reads it back.
+pub(crate) fn set_scheduler(scheduler: &Scheduler, pid: Pid) -> Result<(), Error> {
     let attr = SchedAttr::plan(scheduler)?;
     attr.set(pid)?;
     let found = SchedAttr::read(pid)?;
