@@ -173,6 +173,14 @@ pub(crate) mod fake {
             self
         }
 
+        /// With this character device in it; `None` for who may not make one.
+        pub(crate) fn node(self, path: &str, major: u32, minor: u32, mode: u32) -> Option<Tree> {
+            use nix::sys::stat::{Mode, SFlag, makedev, mknod};
+            let (place, mode) = (self.place(path), Mode::from_bits_truncate(mode));
+            let made = mknod(&place, SFlag::S_IFCHR, mode, makedev(major.into(), minor.into()));
+            made.ok().map(|()| self)
+        }
+
         /// The host.
         pub(crate) fn host(&self) -> Host {
             Host::below(&self.root)

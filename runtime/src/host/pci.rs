@@ -4,6 +4,8 @@ use super::{Error, Host};
 use std::path::{Path, PathBuf};
 
 const DEVICES: &str = "/sys/bus/pci/devices";
+/// How deep below a PCI device its nodes are: `virtio3/block/vda` is the deepest kind.
+const DEPTH: usize = 4;
 
 /// A base address register that is in use.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -67,25 +69,29 @@ impl PciDevice {
     /// Those of [`Host::names`] and [`Host::text`].
     pub fn class_devices(&self, host: &Host) -> Result<Vec<ClassDevice>, Error> {
         let mut found = Vec::new();
-        for class in host.names(self.directory())? {
-            let directory = self.directory().join(&class);
-            // Links lead out of the device: subsystem, driver, iommu, firmware_node.
-            let is_own = std::fs::symlink_metadata(host.path(&directory)).is_ok_and(|found| found.is_dir());
-            if !is_own {
-                continue;
-            }
-            for name in host.names(&directory)? {
-                let device = directory.join(&name);
-                if !host.has(device.join("dev")) {
-                    continue;
-                }
-                let uevent = host.text(device.join("uevent"))?.unwrap_or_default();
-                let node = uevent.lines().find_map(|line| line.strip_prefix("DEVNAME=")).unwrap_or(&name);
-                found.push(ClassDevice { class: class.clone(), node: Path::new("/dev").join(node), name });
-            }
-        }
+        collect(host, &self.directory(), DEPTH, &mut found)?;
         Ok(found)
     }
+}
+
+fn collect(host: &Host, directory: &Path, depth: usize, found: &mut Vec<ClassDevice>) -> Result<(), Error> {
+    for name in host.names(directory)? {
+        let below = directory.join(&name);
+        // Links lead out of the device: subsystem, driver, iommu, firmware_node.
+        if depth == 0 || !std::fs::symlink_metadata(host.path(&below)).is_ok_and(|entry| entry.is_dir()) {
+            continue;
+        }
+        if host.has(below.join("dev")) {
+            let uevent = host.text(below.join("uevent"))?.unwrap_or_default();
+            let node = uevent.lines().find_map(|line| line.strip_prefix("DEVNAME=")).unwrap_or(&name);
+            let parent = || directory.file_name().map(|class| class.to_string_lossy().into_owned());
+            let class = host.link_name(below.join("subsystem")).or_else(parent).unwrap_or_default();
+            found.push(ClassDevice { class, node: Path::new("/dev").join(node), name });
+        } else {
+            collect(host, &below, depth - 1, found)?;
+        }
+    }
+    Ok(())
 }
 
 /// All of them, by address.
