@@ -9,10 +9,10 @@ CARGO   := cargo
 FUZZ_SECONDS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help run test bench build install lint unit fuzz clean deps
+.PHONY: lab lab-test help run test bench build install lint unit fuzz clean deps
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: build ## start a container under SCHED_FIFO on a chosen CPU, show what the kernel says of it (CPU=n, PRIORITY=n)
 	scripts/hello-rt $(RTRUN)
@@ -26,6 +26,15 @@ bench: build ## what a container's life costs, beside crun and runc (as root)
 	RUSTFLAGS="$(STATIC)" $(CARGO) build --quiet --release --target $(TARGET) -p rtrun-bench
 	target/$(TARGET)/release/rtrun-bench --runtime rtrun=$(RTRUN) --runtime crun --runtime runc
 
+lab: build ## a PREEMPT_RT machine with this build in it: a shell, or CMD='…'; conformance/lab/lab help tells more
+	@scripts/install-deps lab
+	@conformance/lab/lab --bin $(RTRUN) $(LAB) $(if $(CMD),run '$(subst ','\'',$(CMD))',shell)
+
+lab-test: build ## the cases that need that machine (LAB_TEST='--short', or patterns)
+	@scripts/install-deps lab
+	RUSTFLAGS="$(STATIC)" $(CARGO) build --quiet --release --target $(TARGET) -p rtrun-conformance
+	conformance/lab/lab --bin $(RTRUN) --bin target/$(TARGET)/release/rtrun-conformance $(LAB) test $(LAB_TEST)
+
 build: deps ## one static binary: target/<triple>/release/rtrun
 	RUSTFLAGS="$(STATIC)" $(CARGO) build --quiet --release --target $(TARGET) -p rtrun
 
@@ -35,7 +44,7 @@ install: build ## to $(DESTDIR)$(PREFIX)/bin (default PREFIX=/usr/local)
 lint: ## formatting, clippy, shell scripts
 	$(CARGO) fmt --all -- --check
 	$(CARGO) clippy --quiet --workspace --all-targets -- -D warnings
-	shellcheck -x -S warning -e SC2154 scripts/* .ci/run conformance/e2e/*.sh conformance/e2e/*/*.sh
+	shellcheck -x -S warning -e SC2154 scripts/* .ci/run conformance/e2e/*.sh conformance/e2e/*/*.sh conformance/lab/lab conformance/lab/guest/init conformance/lab/guest/initrd conformance/lab/guest/run conformance/lab/*/*.sh
 
 unit: ## unit tests only
 	$(CARGO) test --quiet --workspace
