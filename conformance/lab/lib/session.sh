@@ -35,8 +35,8 @@ fill_folder() {
         systemd) echo /lib/systemd/systemd ;;
     esac >"$folder/init"
     [ -z "$1" ] || printf '%s\n' "$1" >"$folder/command"
-    printf 'export TERM=%q LAB_ROWS=%q LAB_COLUMNS=%q LAB_ACCEL=%q LAB_FLAVOUR=%q\n' "${TERM:-dumb}" "$(tput lines 2>/dev/null || echo 24)" \
-        "$(tput cols 2>/dev/null || echo 80)" "$accel" "$flavour" >"$folder/environment"
+    printf 'export TERM=%q LAB_ROWS=%q LAB_COLUMNS=%q LAB_ACCEL=%q LAB_FLAVOUR=%q LAB_LIMIT=%q\n' "${TERM:-dumb}" "$(tput lines 2>/dev/null || echo 24)" \
+        "$(tput cols 2>/dev/null || echo 80)" "$accel" "$flavour" "$limit" >"$folder/environment"
 }
 
 # share TAG FOLDER PATH-IN-GUEST [ro]
@@ -82,7 +82,8 @@ start_guest() {
     watch_guest "$1" >/dev/null 5>&- 6>&- &
     watch=$!
     [ -z "$verbose" ] || { touch "$folder/console"; tail -f --pid=$guest "$folder/console" >&2 & }
-    wait $guest || true
+    # bash tells of a killed guest; this script does it better
+    { wait $guest || true; } 2>/dev/null
     guest=''
     kill "$watch" 2>/dev/null || true
     wait "$watch" 2>/dev/null || true
