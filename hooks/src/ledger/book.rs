@@ -44,13 +44,14 @@ impl Book {
         Book { version: VERSION, boot, ..Book::default() }
     }
 
-    /// The first claim that another owner's excludes.
+    /// The first claim that another owner's excludes. A CPU has one governor whoever asks, the owner himself too.
     pub(super) fn conflict(&self, owner: &Owner, claims: &[Claim]) -> Option<Error> {
-        let others = || self.entries.iter().filter(|entry| entry.owner != *owner);
-        let pairs = claims.iter().flat_map(|mine| {
-            others().flat_map(move |entry| entry.claims.iter().map(move |theirs| (mine, theirs, &entry.owner)))
-        });
-        pairs.into_iter().find_map(|(mine, theirs, holder)| excludes(mine, theirs, holder))
+        let concerns = |entry: &Entry, mine: &Claim| entry.owner != *owner || matches!(mine, Claim::Governor { .. });
+        let against = |mine| {
+            let entries = self.entries.iter().filter(move |entry| concerns(entry, mine));
+            entries.flat_map(|entry| entry.claims.iter().map(|theirs| (theirs, &entry.owner)))
+        };
+        claims.iter().find_map(|mine| against(mine).find_map(|(theirs, holder)| excludes(mine, theirs, holder)))
     }
 
     /// Adds claims to an owner's; those it has already stay one.
