@@ -6,6 +6,7 @@
 pub mod annotation;
 pub mod cpus;
 mod host;
+pub mod irq;
 mod knob;
 pub mod ledger;
 mod nearest;

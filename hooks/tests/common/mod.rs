@@ -1,11 +1,26 @@
-//! A host made of plain files.
+//! What the tests share: a host made of plain files, and the guard of the real one.
 
 #![allow(clippy::unwrap_used, reason = "a helper that fails fails its test")]
+#![allow(dead_code, reason = "each test program uses its own part of this")]
+
+pub mod real;
 
 use rtrun_hooks::Host;
 use rtrun_hooks::ledger::{Ledger, Owner};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
+
+/// Says why a test does nothing here.
+pub fn skip<T>(reason: &str) -> Option<T> {
+    eprintln!("skip: {reason}");
+    None
+}
+
+/// For files that are written some ten thousand times.
+pub fn memory() -> PathBuf {
+    let memory = Path::new("/dev/shm");
+    if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() }
+}
 
 /// Removed when dropped.
 pub struct FakeHost {
@@ -17,10 +32,7 @@ impl FakeHost {
     pub fn new(cpus: u32, irqs: u32) -> FakeHost {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        // In memory where there is such a place: a ledger is written some ten thousand times here.
-        let memory = Path::new("/dev/shm");
-        let top = if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() };
-        let root = top.join(format!("rtrun-fake-{}-{number}", std::process::id()));
+        let root = memory().join(format!("rtrun-fake-{}-{number}", std::process::id()));
         let fake = FakeHost { root };
         let all = format!("0-{}", cpus - 1);
         fake.write("proc/sys/kernel/random/boot_id", "3f1f0a2e-0000-4000-8000-000000000001");
