@@ -22,7 +22,7 @@ pub use device::{DeviceName, DeviceRequest, PciAddress};
 pub use error::Error;
 pub use key::{KEYS, Key};
 pub use pod::is_sandbox;
-pub use value::show;
+pub use value::{duration, show, size};
 pub use word::{ClockState, OnTimeout, Partition, Policy, Verify};
 
 use crate::CpuSet;

@@ -8,7 +8,10 @@ const TIME_UNITS: [(&str, u64); 5] =
     [("ns", 1), ("us", 1_000), ("ms", 1_000_000), ("s", 1_000_000_000), ("min", 60_000_000_000)];
 
 /// `500us`, `2ms`, `30s`: whole numbers of ns, us, ms, s or min.
-pub(super) fn duration(text: &str) -> Result<Duration, String> {
+///
+/// # Errors
+/// What is wrong with the text, as the end of a sentence that names it.
+pub fn duration(text: &str) -> Result<Duration, String> {
     let (number, unit) = split_unit(text)?;
     let Some((_, scale)) = TIME_UNITS.iter().find(|(name, _)| *name == unit) else {
         return Err(unit_problem(text, unit, "ns, us, ms, s, min", "us"));
@@ -34,7 +37,10 @@ pub fn show(duration: Duration) -> String {
 }
 
 /// `256Mi`, `256m`, `1g`: bytes in powers of 1024, as podman and docker write sizes; `B` for bytes.
-pub(super) fn size(text: &str) -> Result<u64, String> {
+///
+/// # Errors
+/// What is wrong with the text, as the end of a sentence that names it.
+pub fn size(text: &str) -> Result<u64, String> {
     let (number, unit) = split_unit(text)?;
     let lower = unit.to_ascii_lowercase();
     let bare = lower.strip_suffix("ib").or_else(|| lower.strip_suffix('i')).unwrap_or(&lower);

@@ -22,7 +22,10 @@ words! {
 
 impl Policy {
     /// With or without `SCHED_`, in any letter case.
-    pub(super) fn read(text: &str) -> Result<Policy, String> {
+    ///
+    /// # Errors
+    /// What is wrong with the text, as the end of a sentence that names it, with the nearest policy.
+    pub fn read(text: &str) -> Result<Policy, String> {
         let upper = text.to_ascii_uppercase();
         Policy::parse(&format!("SCHED_{}", upper.strip_prefix("SCHED_").unwrap_or(&upper)))
     }

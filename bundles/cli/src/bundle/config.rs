@@ -1,0 +1,200 @@
+//! Options to config.json: OCI's fields first, annotations for what they lack.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use oci_spec::runtime::{
+    LinuxNamespace, LinuxNamespaceBuilder, LinuxNamespaceType, LinuxSchedulerPolicy, Mount, MountBuilder, Scheduler,
+    Spec,
+};
+use rtrun_hooks::annotation::{self, Annotations, DEFAULT_PRIORITY, Policy};
+
+use super::Decided;
+use crate::app::App;
+use crate::cli::{Deadline, LaunchOptions, Network};
+use crate::error::{Error, Result};
+
+/// What every agent's configuration begins with.
+const TEMPLATE: &str = include_str!("../../../templates/agent/config.json");
+
+/// The whole configuration.
+///
+/// # Errors
+/// An option that contradicts another or has no meaning.
+pub fn spec(app: &App, options: &LaunchOptions, decided: &Decided) -> Result<Spec> {
+    let mut spec: Spec = serde_json::from_str(TEMPLATE)
+        .map_err(|error| Error::Malformed { path: "templates/agent/config.json".into(), problem: error.to_string() })?;
+    spec.set_hostname(Some(decided.name.clone()));
+    process(&mut spec, app, options)?;
+    resources(&mut spec, options, decided);
+    network(&mut spec, options, decided);
+    let mut mounts = spec.mounts().clone().unwrap_or_default();
+    mounts.push(bound(&app.program, &app.inside())?);
+    for library in &app.libraries {
+        mounts.push(bound(library, library)?);
+    }
+    spec.set_mounts(Some(mounts));
+    spec.set_annotations(Some(annotations(options)?));
+    Ok(spec)
+}
+
+fn process(spec: &mut Spec, app: &App, options: &LaunchOptions) -> Result<()> {
+    let mut process = spec.process().clone().unwrap_or_default();
+    let params = options.params()?;
+    let mut args = vec![app.inside().display().to_string()];
+    args.extend(params.iter().cloned());
+    let mut env = process.env().clone().unwrap_or_default();
+    env.extend(params.iter().filter_map(|word| variable(word)));
+    if let Some(folders) = library_path(&app.libraries) {
+        env.push(format!("LD_LIBRARY_PATH={folders}"));
+    }
+    for given in &options.env {
+        env.push(match given.split_once('=') {
+            Some(_) => given.clone(),
+            None => format!("{given}={}", std::env::var(given).map_err(|_| not_set(given))?),
+        });
+    }
+    process.set_args(Some(args));
+    process.set_env(Some(env));
+    process.set_scheduler(scheduler(options)?);
+    spec.set_process(Some(process));
+    Ok(())
+}
+
+fn not_set(name: &str) -> Error {
+    Error::Option {
+        option: "env",
+        value: name.to_owned(),
+        problem: "is not set here; NAME=VALUE gives a value".to_owned(),
+    }
+}
+
+/// `board=4x4` as `RTRUN_PARAM_BOARD=4x4`; letters and digits stay, all else is an underscore.
+fn variable(word: &str) -> Option<String> {
+    let (key, value) = word.trim_start_matches('-').split_once('=')?;
+    let key: String =
+        key.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' }).collect();
+    (!key.is_empty()).then(|| format!("RTRUN_PARAM_{key}={value}"))
+}
+
+/// The libraries' folders: an RPATH with `$ORIGIN` means another place once the program is in `/app`.
+fn library_path(libraries: &[PathBuf]) -> Option<String> {
+    let mut folders: Vec<&str> = libraries.iter().skip(1).filter_map(|library| library.parent()?.to_str()).collect();
+    folders.sort_unstable();
+    folders.dedup();
+    (!folders.is_empty()).then(|| folders.join(":"))
+}
+
+fn scheduler(options: &LaunchOptions) -> Result<Option<Scheduler>> {
+    let policy = match (options.sched, &options.deadline) {
+        (None, Some(_)) => Some(Policy::Deadline),
+        (policy, _) => policy,
+    };
+    let needs = |option, needs| Err(Error::Needs { option, needs });
+    let Some(policy) = policy else {
+        return if options.prio.is_some() { needs("prio", "--sched SCHED_FIFO or SCHED_RR") } else { Ok(None) };
+    };
+    if options.prio.is_some() && !policy.has_priority() {
+        return needs("prio", "--sched SCHED_FIFO or SCHED_RR");
+    }
+    if (policy == Policy::Deadline) != options.deadline.is_some() {
+        return match policy {
+            Policy::Deadline => needs("sched SCHED_DEADLINE", "--deadline RUNTIME/DEADLINE/PERIOD"),
+            _ => needs("deadline", "--sched SCHED_DEADLINE, or none"),
+        };
+    }
+    let mut scheduler = Scheduler::default();
+    scheduler.set_policy(match policy {
+        Policy::Other => LinuxSchedulerPolicy::SchedOther,
+        Policy::Fifo => LinuxSchedulerPolicy::SchedFifo,
+        Policy::Rr => LinuxSchedulerPolicy::SchedRr,
+        Policy::Batch => LinuxSchedulerPolicy::SchedBatch,
+        Policy::Idle => LinuxSchedulerPolicy::SchedIdle,
+        Policy::Deadline => LinuxSchedulerPolicy::SchedDeadline,
+    });
+    if policy.has_priority() {
+        scheduler.set_priority(Some(options.prio.unwrap_or(DEFAULT_PRIORITY) as i32));
+    }
+    if let Some(Deadline { runtime, deadline, period }) = options.deadline {
+        let nanos = |duration: std::time::Duration| u64::try_from(duration.as_nanos()).ok();
+        scheduler.set_runtime(nanos(runtime));
+        scheduler.set_deadline(nanos(deadline));
+        scheduler.set_period(nanos(period));
+    }
+    Ok(Some(scheduler))
+}
+
+fn resources(spec: &mut Spec, options: &LaunchOptions, decided: &Decided) {
+    let Some(linux) = spec.linux_mut() else { return };
+    linux.set_cgroups_path(Some(Path::new("/rt-container-cli").join(&decided.name)));
+    let Some(resources) = linux.resources_mut() else { return };
+    if let Some(cpus) = &decided.cpus {
+        let mut cpu = resources.cpu().clone().unwrap_or_default();
+        cpu.set_cpus(Some(cpus.to_string()));
+        resources.set_cpu(Some(cpu));
+    }
+    if let Some(limit) = options.mem {
+        let mut memory = resources.memory().unwrap_or_default();
+        memory.set_limit(i64::try_from(limit).ok());
+        resources.set_memory(Some(memory));
+    }
+}
+
+fn network(spec: &mut Spec, options: &LaunchOptions, decided: &Decided) {
+    let namespace = |path: Option<&PathBuf>| -> Option<LinuxNamespace> {
+        let mut builder = LinuxNamespaceBuilder::default().typ(LinuxNamespaceType::Network);
+        if let Some(path) = path {
+            builder = builder.path(path);
+        }
+        builder.build().ok()
+    };
+    let wanted = match options.net {
+        Network::Host => None,
+        Network::None => namespace(None),
+        Network::Namespace(_) | Network::Bridge { .. } => namespace(decided.netns.as_ref()),
+    };
+    if let (Some(linux), Some(namespace)) = (spec.linux_mut(), wanted) {
+        let mut namespaces = linux.namespaces().clone().unwrap_or_default();
+        namespaces.push(namespace);
+        linux.set_namespaces(Some(namespaces));
+    }
+}
+
+fn bound(from: &Path, to: &Path) -> Result<Mount> {
+    let options = ["bind", "ro", "nosuid", "nodev"].map(str::to_owned).to_vec();
+    Ok(MountBuilder::default().destination(to).source(from).typ("bind").options(options).build()?)
+}
+
+/// What OCI has no field for; parsed as rtrun will parse it, so that a wrong one is refused here.
+fn annotations(options: &LaunchOptions) -> Result<HashMap<String, String>> {
+    let mut all = HashMap::new();
+    let mut put = |key: &str, value: String| all.insert(format!("{}{key}", annotation::PREFIX), value);
+    if !options.device.is_empty() {
+        put("devices", options.device.join(","));
+    }
+    if let Some(clock) = &options.clock {
+        let (state, source) =
+            clock.split_once(':').map_or((clock.as_str(), None), |(state, source)| (state, Some(source)));
+        put("clock.require", state.to_owned());
+        if let Some(source) = source {
+            put("clock.source", source.to_owned());
+        }
+    }
+    if let Some(affinity) = &options.irq {
+        put("irq.affinity", affinity.clone());
+    }
+    if options.mlock {
+        put("memory.lock", "true".to_owned());
+    }
+    for given in &options.annotation {
+        let (key, value) = given.split_once('=').ok_or_else(|| Error::Option {
+            option: "annotation",
+            value: given.clone(),
+            problem: "KEY=VALUE".to_owned(),
+        })?;
+        all.insert(key.to_owned(), value.to_owned());
+    }
+    let sorted = all.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
+    Annotations::parse(&sorted)?;
+    Ok(all)
+}
