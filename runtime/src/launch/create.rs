@@ -91,7 +91,7 @@ pub(crate) fn create(
     match prepared {
         Ok((pid, pidfd)) => Ok(Created { container, pid, pidfd }),
         Err(error) => {
-            undo(&container, &cgroup);
+            undo(&container, &cgroup, warn);
             Err(error)
         }
     }
@@ -261,8 +261,8 @@ fn host_step(plan: &InitPlan, pid: Pid) -> Result<(), Error> {
     let Some(hooks) = &plan.spec.hooks else { return Ok(()) };
     let mut state = plan.state.clone();
     state.pid = pid.as_raw();
-    hooks::run("prestart", &hooks.prestart, &state)?;
-    Ok(hooks::run("createRuntime", &hooks.create_runtime, &state)?)
+    hooks::run("prestart", &hooks.prestart, &state, None)?;
+    Ok(hooks::run("createRuntime", &hooks.create_runtime, &state, None)?)
 }
 
 /// The child's next message; its failure is ours.
@@ -289,8 +289,9 @@ pub(crate) fn reap(pid: Pid, pidfd: &OwnedFd) {
     let _ = waitpid(pid, None);
 }
 
-/// Newest first; each step is tried whatever the others gave, and the first error is the caller's already.
-fn undo(container: &Container, cgroup: &Cgroup) {
+/// Newest first; each step is tried whatever the others gave, and the first error is the caller's already. Then the
+/// poststop hooks: those of create may have made what they undo (runtime.md, Lifecycle, steps 3 to 5).
+fn undo(container: &Container, cgroup: &Cgroup, warn: &mut dyn FnMut(String)) {
     let _ = cgroup.kill(nix::sys::signal::Signal::SIGKILL);
     let _ = container.state.cover.as_ref().map(rootfs::Cover::remove);
     let _ = cgroup.remove();
@@ -298,6 +299,7 @@ fn undo(container: &Container, cgroup: &Cgroup) {
         let _ = group.remove();
     }
     let _ = container.remove();
+    super::delete::run_poststop(container, warn);
 }
 
 fn initial_state(spec: &Spec, bundle: &Path, options: &CreateOptions, cgroup: &Cgroup) -> State {

@@ -90,11 +90,16 @@ pub(crate) fn remove(container: &Container, warn: &mut dyn FnMut(String)) -> Res
         group.remove()?;
     }
     container.remove()?;
+    run_poststop(container, warn);
+    Ok(())
+}
+
+/// Of a container that is gone; what fails is told and keeps nothing from going on.
+pub(crate) fn run_poststop(container: &Container, warn: &mut dyn FnMut(String)) {
     if let Some(hooks) = &container.state.hooks {
         let state = container.oci_state_as(Status::Stopped);
         hooks::run_all("poststop", &hooks.poststop, &state).into_iter().for_each(|error| warn(error.to_string()));
     }
-    Ok(())
 }
 
 /// Removes what `run` made; after a failure the init may still be parked.

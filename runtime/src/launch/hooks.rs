@@ -4,7 +4,9 @@ use crate::spec::Hook;
 use crate::state::OciState;
 use crate::sys::pidfd;
 use nix::unistd::Pid;
+use std::ffi::{CString, OsStr};
 use std::io::{self, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Command, ExitStatus, Stdio};
@@ -50,29 +52,45 @@ pub enum Error {
     },
 }
 
-/// Runs the hooks in order; the first failure ends it.
-pub(crate) fn run(point: &'static str, hooks: &[Hook], state: &OciState) -> Result<(), Error> {
+/// Runs the hooks in order; the first failure ends it. One without variables of its own gets `environment`, or the
+/// caller's where there is none, as runc's and crun's do.
+pub(crate) fn run(
+    point: &'static str,
+    hooks: &[Hook],
+    state: &OciState,
+    environment: Option<&[CString]>,
+) -> Result<(), Error> {
     if hooks.is_empty() {
         return Ok(());
     }
     let text = serde_json::to_vec(state).unwrap_or_default();
-    hooks.iter().enumerate().try_for_each(|(index, hook)| run_one(point, index, hook, &text))
+    hooks.iter().enumerate().try_for_each(|(index, hook)| run_one(point, index, hook, &text, environment))
 }
 
 /// Runs all hooks, whatever becomes of each, and gives what failed: so the specification has poststop.
 pub(crate) fn run_all(point: &'static str, hooks: &[Hook], state: &OciState) -> Vec<Error> {
     let text = if hooks.is_empty() { Vec::new() } else { serde_json::to_vec(state).unwrap_or_default() };
-    hooks.iter().enumerate().filter_map(|(index, hook)| run_one(point, index, hook, &text).err()).collect()
+    hooks.iter().enumerate().filter_map(|(index, hook)| run_one(point, index, hook, &text, None).err()).collect()
 }
 
-fn run_one(point: &'static str, index: usize, hook: &Hook, state: &[u8]) -> Result<(), Error> {
+fn run_one(
+    point: &'static str,
+    index: usize,
+    hook: &Hook,
+    state: &[u8],
+    environment: Option<&[CString]>,
+) -> Result<(), Error> {
     let start_error = |error| Error::Start { point, index, path: hook.path.clone(), error };
     let mut command = Command::new(&hook.path);
-    command.env_clear().stdin(Stdio::piped());
+    command.stdin(Stdio::piped());
     if let Some((name, arguments)) = hook.args.split_first() {
         command.arg0(name).args(arguments);
     }
-    command.envs(hook.env.iter().filter_map(|variable| variable.split_once('=')));
+    if !hook.env.is_empty() {
+        command.env_clear().envs(hook.env.iter().filter_map(|variable| variable.split_once('=')));
+    } else if let Some(environment) = environment {
+        command.env_clear().envs(environment.iter().filter_map(|variable| split(variable)));
+    }
     let mut child = command.spawn().map_err(start_error)?;
     if let Some(mut stdin) = child.stdin.take() {
         // A hook need not read its state: EPIPE is its right.
@@ -89,4 +107,11 @@ fn run_one(point: &'static str, index: usize, hook: &Hook, state: &[u8]) -> Resu
     }
     let status = child.wait().map_err(start_error)?;
     if status.success() { Ok(()) } else { Err(Error::Failed { point, index, path: hook.path.clone(), status }) }
+}
+
+/// Name and value of a variable.
+fn split(variable: &CString) -> Option<(&OsStr, &OsStr)> {
+    let text = variable.as_bytes();
+    let equals = text.iter().position(|&byte| byte == b'=')?;
+    Some((OsStr::from_bytes(&text[..equals]), OsStr::from_bytes(&text[equals + 1..])))
 }

@@ -168,7 +168,7 @@ fn park(plan: &mut InitPlan) -> Error {
 /// are the user's process's alone.
 fn start(plan: &mut InitPlan, connection: &Channel) -> Result<Infallible, Error> {
     let hooks = plan.hooks().start_container;
-    hooks::run("startContainer", &hooks, &plan.state)?;
+    hooks::run("startContainer", &hooks, &plan.state, Some(plan.process.environment()))?;
     connection.send(Signal::Ready, &[], &[]).map_err(Error::Channel)?;
     connection.expect(Signal::Continue).map_err(Error::Channel)?;
     let executable = plan.process.find_executable()?;
@@ -258,7 +258,7 @@ fn host_step(plan: &InitPlan, channel: &Channel) -> Result<(), Error> {
     channel.send(Signal::Hooks, &[], &[]).map_err(Error::Channel)?;
     let message = channel.expect(Signal::Continue).map_err(Error::Channel)?;
     let state = OciState { pid: message.pid(), ..plan.state.clone() };
-    Ok(hooks::run("createContainer", &plan.hooks().create_container, &state)?)
+    Ok(hooks::run("createContainer", &plan.hooks().create_container, &state, None)?)
 }
 
 /// Through the host's /proc/sys, which shows each reader the values of its own namespaces (CVE-2025-52881: the

@@ -196,6 +196,11 @@ impl ProcessPlan {
         if denied { Err(Error::NotExecutable(shown())) } else { Err(Error::NotFound(shown())) }
     }
 
+    /// The variables of the user's program.
+    pub(crate) fn environment(&self) -> &[CString] {
+        &self.environment
+    }
+
     /// HOME from the container's own /etc/passwd, read as text: NSS would load the image's code.
     pub(crate) fn complete_environment(&mut self) {
         if !self.home_missing {

@@ -35,7 +35,7 @@ pub(crate) fn start_container(container: &Container) -> Result<(), Error> {
         return Err(Error::Child(message.text()));
     }
     let Some(all) = &container.state.hooks else { return Ok(()) };
-    hooks::run("poststart", &all.poststart, &container.oci_state()).map_err(|error| {
+    hooks::run("poststart", &all.poststart, &container.oci_state(), None).map_err(|error| {
         // A failed poststart hook ends the container (runtime.md, lifecycle step 9); it may have ended itself.
         let _ = container.pidfd().map(|init| pidfd::signal(&init, Some(nix::sys::signal::Signal::SIGKILL)));
         error.into()

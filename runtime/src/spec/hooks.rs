@@ -34,7 +34,7 @@ pub struct Hook {
     /// `argv`, the name included; empty means the path alone.
     #[serde(default, deserialize_with = "null_as_default", skip_serializing_if = "Vec::is_empty")]
     pub args: Vec<String>,
-    /// `environ`; the hook inherits nothing.
+    /// `environ`; where it is empty, startContainer hooks get the variables of the process, others those of the caller.
     #[serde(default, deserialize_with = "null_as_default", skip_serializing_if = "Vec::is_empty")]
     pub env: Vec<String>,
     /// Seconds until the hook is killed; must be above 0 when given.

@@ -158,6 +158,36 @@ pub const CASES: &[Case] = &[
         c.set("/hooks/createRuntime/-", json!({"path": "bin/true"}));
         c.create_refused().map(drop)
     }),
+    case("start-container-hook-without-env-gets-the-processes", |c| {
+        c.set("/process/env/-", json!("GREETING=from the process"));
+        let dir = c.folder("shared")?;
+        c.mount("/mnt", "bind", &dir, &["bind"]);
+        hook(c, "startContainer", "echo $GREETING,$HOME > /mnt/seen");
+        c.up()?;
+        let seen = fs::read_to_string(dir.join("seen")).or_fail("seen")?;
+        same("in the hook", seen.trim(), "from the process,/root")
+    }),
+    case("host-hook-without-env-gets-the-runtimes", |c| {
+        let file = c.dir.join("env").display().to_string();
+        hook(c, "createRuntime", &format!("echo $PATH > {file}"));
+        c.create()?;
+        let seen = fs::read_to_string(&file).or_fail(&file)?;
+        same("PATH in the hook", seen.trim(), std::env::var("PATH").or_fail("PATH")?.as_str())
+    }),
+    case("hook-with-env-gets-no-other", |c| {
+        let file = c.dir.join("env").display().to_string();
+        let script = format!("echo $ONE,$HOME > {file}");
+        c.set("/hooks/createRuntime/-", json!({"path": "/bin/sh", "args": ["sh", "-c", script], "env": ["ONE=two"]}));
+        c.create()?;
+        same("in the hook", fs::read_to_string(&file).or_fail(&file)?.trim(), "two,")
+    }),
+    case("failed-create-hook-runs-poststop", |c| {
+        note(c, "poststop", "ran")?;
+        c.set("/hooks/createRuntime/-", json!({"path": "/bin/false"}));
+        c.create_refused()?;
+        same("hooks", notes(c).as_str(), "ran")
+    })
+    .note("runtime.md, Lifecycle: a failed hook continues at step 12, after which come the poststop hooks"),
     case("hook-that-ignores-stdin", |c| {
         c.set("/annotations", json!({"long": "x".repeat(200_000)}));
         c.set("/hooks/createRuntime/-", json!({"path": "/bin/true"}));
