@@ -105,10 +105,10 @@ impl Cgroup {
     /// # Errors
     /// [`Error::Path`] for `..`, [`Error::Io`] if there is no such cgroup.
     pub fn entry_at(&self, sub: &str) -> Result<Entry, Error> {
-        let sub = match sub.trim_start_matches('/') {
-            "" | "." => return self.entry(),
-            sub => super::path::checked(sub)?,
-        };
+        let sub = below(sub)?;
+        if sub.as_os_str().is_empty() {
+            return self.entry();
+        }
         let mut found = false;
         let mut joined = self.directories();
         for (_, dir) in &mut joined {
@@ -124,6 +124,18 @@ impl Cgroup {
             }
             _ => enter(&joined, inhabited),
         }
+    }
+
+    /// Lets systemd move a process in, to where [`Cgroup::entry_at`] leads. An ordinary user may himself move none out of
+    /// his login session, whose cgroup is not his: `clone(2)` into a cgroup is then EACCES.
+    ///
+    /// # Errors
+    /// [`Error::Bus`], [`Error::Path`], [`Error::Io`].
+    pub fn attach(&self, sub: &str, process: Pid) -> Result<(), Error> {
+        let (Some(unit), Some(v2)) = (&self.unit, self.v2_tree()) else { return Ok(()) };
+        let own = v2.directory();
+        let place = inhabited(&own.join(below(sub)?))?;
+        systemd::attach(unit, self.rootless, place.strip_prefix(&own).unwrap_or(Path::new("")), process)
     }
 
     /// The directories that exist: an ordinary user's container may have none.
@@ -167,6 +179,14 @@ impl Cgroup {
             Some(runtime) => self.allow_realtime(runtime),
             None => Ok(()),
         }
+    }
+}
+
+/// `exec --cgroup` as a path below the container's cgroup; empty for that itself.
+fn below(sub: &str) -> Result<PathBuf, Error> {
+    match sub.trim_start_matches('/') {
+        "" | "." => Ok(PathBuf::new()),
+        sub => super::path::checked(sub),
     }
 }
 

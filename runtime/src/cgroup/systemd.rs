@@ -93,6 +93,18 @@ pub(super) fn update(
     .map_err(|source| bus_error("SetUnitProperties", &unit.name, source))
 }
 
+/// Moves a process into the scope, or its cgroup `below`. systemd asks the system's manager for what is beyond a user's.
+pub(super) fn attach(unit: &Unit, user: bool, below: &Path, process: Pid) -> Result<(), Error> {
+    let below = if below.as_os_str().is_empty() { String::new() } else { format!("/{}", below.display()) };
+    call(&mut connect(user)?, "AttachProcessesToUnit", "ssau", |body| {
+        body.string(&unit.name).string(&below).array(4, |pids| {
+            pids.u32(process.as_raw().unsigned_abs());
+        });
+    })
+    .map(drop)
+    .map_err(|source| bus_error("AttachProcessesToUnit", &unit.name, source))
+}
+
 /// Stops the scope, which ends its processes, and forgets it. One that is gone is fine.
 pub(super) fn stop(unit: &Unit, user: bool) -> Result<(), Error> {
     let mut bus = connect(user)?;

@@ -52,8 +52,8 @@ pub(super) struct Exec {
     #[arg(long, value_name = "N", default_value_t = 0)]
     preserve_fds: u32,
     /// cgroup below the container's to run in
-    #[arg(long, value_name = "PATH")]
-    cgroup: Option<String>,
+    #[arg(long, value_name = "PATH", default_value = "", hide_default_value = true)]
+    cgroup: String,
     /// Also in a paused container; it then waits for the resume
     #[arg(long)]
     ignore_paused: bool,

@@ -8,7 +8,7 @@ use super::start::set_scheduler;
 use super::supervise::{Supervisor, receive_master};
 use super::sync::{Channel, Recorded, Signal};
 use super::{Error, ExecOptions};
-use crate::cgroup::Entry;
+use crate::cgroup::{Cgroup, Entry};
 use crate::sched::{self, CpuSet};
 use crate::spec::{self, NamespaceType, Process, Spec};
 use crate::state::{Container, Status, Store, process_stat};
@@ -35,6 +35,8 @@ struct Joining {
     /// The root of a container without a mount namespace of its own.
     root: Option<OwnedFd>,
     entry: Option<Entry>,
+    /// The container's cgroup where systemd governs it, and can move a process in.
+    scope: Option<Cgroup>,
     terminal: Option<(OwnedFd, Option<spec::ConsoleSize>)>,
 }
 
@@ -137,11 +139,7 @@ fn plan(
         let opened = open(path.as_str(), OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty());
         Some(opened.map_err(|errno| Error::Namespace { path, error: errno.into() })?)
     };
-    let entry = match (container.cgroup(), &options.cgroup) {
-        (Some(cgroup), Some(sub)) => Some(cgroup.entry_at(sub)?),
-        (Some(cgroup), None) => Some(cgroup.entry()?),
-        (None, _) => None,
-    };
+    let entry = container.cgroup().map(|cgroup| cgroup.entry_at(&options.cgroup)).transpose()?;
     Ok(Joining {
         id: container.id().to_owned(),
         process: ProcessPlan::plan(process, &spec.linux, options.preserve_fds, warn)?,
@@ -150,6 +148,7 @@ fn plan(
         user: flags.contains(CloneFlags::CLONE_NEWUSER),
         root,
         entry,
+        scope: container.cgroup().filter(|cgroup| cgroup.needs_init_first()).cloned(),
         terminal: console.map(|socket| (socket, process.console_size)),
     })
 }
@@ -178,7 +177,14 @@ fn launch(mut joining: Joining, process: &Process, options: &ExecOptions) -> Res
     }
     let into = joining.entry.as_ref().and_then(|entry| entry.into.as_ref()).map(AsFd::as_fd);
     // SAFETY: rtrun starts no threads.
-    match unsafe { fork_into(0, into) }.map_err(|errno| Error::Clone { flags: 0, errno })? {
+    let mut forked = unsafe { fork_into(0, into) };
+    let not_ours = forked.as_ref().is_err_and(|&errno| errno == Errno::EACCES);
+    let scope = joining.scope.take().filter(|_| not_ours);
+    if scope.is_some() {
+        // SAFETY: as above.
+        forked = unsafe { fork_into(0, None) };
+    }
+    match forked.map_err(|errno| Error::Clone { flags: 0, errno })? {
         Forked::Child => {
             drop(ours);
             let Err(error) = become_member(joining, &theirs);
@@ -189,7 +195,11 @@ fn launch(mut joining: Joining, process: &Process, options: &ExecOptions) -> Res
         }
         Forked::Parent { pid, pidfd } => {
             drop(theirs);
-            attend(&joining, process, options, &ours, pid).inspect_err(|_| reap(pid, &pidfd)).map(|()| (pid, pidfd))
+            let moved = scope.map_or(Ok(()), |scope| scope.attach(&options.cgroup, pid).map_err(Error::from));
+            moved
+                .and_then(|()| attend(&joining, process, options, &ours, pid))
+                .inspect_err(|_| reap(pid, &pidfd))
+                .map(|()| (pid, pidfd))
         }
     }
 }

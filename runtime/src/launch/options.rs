@@ -39,6 +39,6 @@ pub struct ExecOptions {
     pub pidfd_socket: Option<PathBuf>,
     /// Descriptors after standard error that the process inherits.
     pub preserve_fds: u32,
-    /// cgroup below the container's to run in.
-    pub cgroup: Option<String>,
+    /// cgroup below the container's to run in; empty for that itself.
+    pub cgroup: String,
 }

@@ -126,6 +126,8 @@ impl SchedAttr {
             match self.policy {
                 FIFO | RR => same("priority", self.priority.to_string(), other.priority.to_string())?,
                 DEADLINE => same("bandwidth", self.bandwidth(), other.bandwidth())?,
+                // The kernel leaves the caller's, which means nothing under this policy.
+                IDLE => {}
                 _ => same("nice", self.nice.to_string(), other.nice.to_string())?,
             }
         }
@@ -150,9 +152,13 @@ impl SchedAttr {
                 "priority",
                 format!("{} contradicts {name}; only SCHED_FIFO and SCHED_RR have one", self.priority),
             )),
-            OTHER | BATCH | IDLE if !(-20..=19).contains(&self.nice) => {
+            OTHER | BATCH if !(-20..=19).contains(&self.nice) => {
                 Err(problem("nice", format!("{} is not -20 to 19", self.nice)))
             }
+            IDLE if self.nice != 0 => Err(problem(
+                "nice",
+                format!("{} contradicts {name}; only SCHED_OTHER and SCHED_BATCH have one", self.nice),
+            )),
             _ => Ok(()),
         }
     }
@@ -194,6 +200,7 @@ impl fmt::Display for SchedAttr {
         match self.policy {
             FIFO | RR => write!(f, " priority {}", self.priority)?,
             DEADLINE => write!(f, " {}", self.bandwidth())?,
+            IDLE => {}
             _ => write!(f, " nice {}", self.nice)?,
         }
         if self.flags != 0 {
@@ -270,6 +277,7 @@ mod tests {
             (Scheduler { priority: Some(100), ..scheduler(SchedRr) }, "SCHED_RR needs 1 to 99, not 100"),
             (Scheduler { priority: Some(1), ..scheduler(SchedOther) }, "priority: 1 contradicts SCHED_OTHER"),
             (Scheduler { nice: Some(20), ..scheduler(SchedBatch) }, "process.scheduler.nice: 20 is not -20 to 19"),
+            (Scheduler { nice: Some(5), ..scheduler(SchedIdle) }, "process.scheduler.nice: 5 contradicts SCHED_IDLE"),
             (Scheduler { runtime: Some(1), ..scheduler(SchedOther) }, "runtime: 1 contradicts SCHED_OTHER"),
             (scheduler(SchedIso), "process.scheduler.policy: SCHED_ISO"),
             (deadline(1000, 1_000_000, 1_000_000), "process.scheduler.runtime: 1000 ns is below the least"),
@@ -305,6 +313,20 @@ mod tests {
             asked.matches(&found).unwrap();
             let other = SchedAttr::plan(&Scheduler { nice: Some(8), ..s }).unwrap();
             assert_eq!(other.matches(&found).unwrap_err(), "nice: asked for 8, the kernel has 7");
+        })
+        .join()
+        .unwrap();
+    }
+
+    #[test]
+    fn the_callers_nice_is_no_difference_under_sched_idle() {
+        std::thread::spawn(|| {
+            let thread = Pid::from_raw(0);
+            let nice = Scheduler { nice: Some(5), ..scheduler(SchedulerPolicy::SchedOther) };
+            SchedAttr::plan(&nice).unwrap().set(thread).unwrap();
+            let asked = SchedAttr::plan(&scheduler(SchedulerPolicy::SchedIdle)).unwrap();
+            asked.set(thread).unwrap();
+            asked.matches(&SchedAttr::read(thread).unwrap()).unwrap();
         })
         .join()
         .unwrap();

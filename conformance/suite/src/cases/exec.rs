@@ -1,9 +1,12 @@
 //! exec: every flag, exit codes, what the process joins.
 
+use std::path::Path;
+
 use serde_json::{Value, json};
 
 use crate::harness::call::eventually;
 use crate::harness::case::{OrFail, mentions, must, same};
+use crate::harness::cgroup;
 use crate::harness::kernel::{capability_mask, field_of, namespace, status_field};
 use crate::harness::{Case, Container, Verdict, case, host};
 
@@ -119,6 +122,45 @@ pub const CASES: &[Case] = &[
         let inside = c.exec_sh("cat /proc/self/cgroup")?;
         let outside = host::read(format!("/proc/{pid}/cgroup"));
         same("cgroups", inside, outside)
+    }),
+    case("cgroup-below-the-containers", |c| {
+        c.up()?;
+        for dir in cgroup::named_like(&c.id) {
+            let part = dir.join("part");
+            std::fs::create_dir(&part).or_fail(part.display())?;
+            // v1's cpuset takes no process before it has CPUs and memory.
+            for file in ["cpuset.cpus", "cpuset.mems"].map(|file| part.join(file)) {
+                let own = host::read(dir.join(file.file_name().unwrap_or_default()));
+                if file.exists() && !own.is_empty() {
+                    std::fs::write(&file, own).or_fail(file.display())?;
+                }
+            }
+        }
+        let groups = c.exec_with(&["--cgroup", "part"], &["cat", "/proc/self/cgroup"])?.succeeded()?.stdout;
+        let own = groups.lines().filter(|line| line.contains(c.id.as_str()));
+        let outside: Vec<&str> = own.filter(|line| !line.ends_with("/part")).collect();
+        must(groups.contains("/part") && outside.is_empty(), format_args!("not all in part: {groups}"))
+    }),
+    case("cgroup-that-is-not-there-is-refused", |c| {
+        c.up()?;
+        c.exec_with(&["--cgroup", "no-such-part"], &["true"])?.refused().map(drop)
+    }),
+    case("cgroup-outside-is-refused", |c| {
+        c.up()?;
+        c.exec_with(&["--cgroup", "../.."], &["true"])?.refused().map(drop)
+    }),
+    case("apparmor", |c| {
+        let refusal = if Path::new("/sys/kernel/security/apparmor").exists() { "no-such-profile" } else { "apparmor" };
+        c.up()?;
+        let message = c.exec_with(&["--apparmor", "no-such-profile"], &["true"])?.refused()?.stderr;
+        mentions("message", &message, &[refusal])
+    }),
+    case("process-label", |c| {
+        let label = "system_u:system_r:no_such_t:s0";
+        let refusal = if Path::new("/sys/fs/selinux/enforce").exists() { label } else { "selinux" };
+        c.up()?;
+        let message = c.exec_with(&["--process-label", label], &["true"])?.refused()?.stderr;
+        mentions("message", &message, &[refusal])
     }),
     case("in-a-user-namespace", |c| {
         c.user_namespace(&[(0, 100_000, 1000)]);

@@ -1,3 +1,4 @@
+use super::wire::length;
 use super::*;
 
 #[test]
