@@ -5,6 +5,7 @@ mod annotations;
 mod checkpoint;
 mod create;
 mod delete;
+mod devices;
 mod events;
 mod exec;
 mod features;
@@ -123,12 +124,33 @@ pub enum Error {
     /// Checkpoint and restore.
     #[error(transparent)]
     Criu(#[from] crate::criu::Error),
+    /// The host can't be looked at.
+    #[error(transparent)]
+    Host(#[from] crate::host::Error),
+    /// A device.
+    #[error(transparent)]
+    Device(Box<crate::device::Error>),
+    /// The node's ledger.
+    #[error(transparent)]
+    Ledger(Box<rtrun_hooks::ledger::Error>),
     /// The launch.
     #[error(transparent)]
     Launch(#[from] crate::launch::Error),
     /// A value can't be written as JSON.
     #[error("writing JSON: {0}")]
     Json(#[from] serde_json::Error),
+}
+
+impl From<crate::device::Error> for Error {
+    fn from(error: crate::device::Error) -> Self {
+        Error::Device(Box::new(error))
+    }
+}
+
+impl From<rtrun_hooks::ledger::Error> for Error {
+    fn from(error: rtrun_hooks::ledger::Error) -> Self {
+        Error::Ledger(Box::new(error))
+    }
 }
 
 /// A command: its arguments are its fields.
@@ -169,6 +191,7 @@ const COMMANDS: &[Entry] = &[
     entry::<checkpoint::Checkpoint>("checkpoint", "write a container's processes to files"),
     entry::<checkpoint::Restore>("restore", "make a container from a checkpoint"),
     entry::<annotations::Annotations>("annotations", "list the org.rtrun annotations"),
+    entry::<devices::Devices>("devices", "list the cards of this host and who has them"),
     entry::<features::Features>("features", "print what this build implements"),
     entry::<spec::Spec>("spec", "write a config.json to start from"),
 ];

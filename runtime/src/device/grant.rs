@@ -4,6 +4,7 @@ use super::Error;
 use super::node::{Node, User};
 use crate::host::Host;
 use crate::spec::{Device, DeviceRule, Hooks, IntelRdt, Mount, NetDevice, Resources, Spec};
+use rtrun_hooks::ledger::{Claim, Mode};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -46,6 +47,14 @@ pub struct Lease {
     pub name: String,
     /// Whether others may have it too, if they share as well.
     pub shared: bool,
+}
+
+impl Lease {
+    /// What the ledger is asked for.
+    pub fn claim(&self) -> Claim {
+        let mode = if self.shared { Mode::Shared } else { Mode::Exclusive };
+        Claim::Device { name: self.name.clone(), mode }
+    }
 }
 
 /// What a name stood for.

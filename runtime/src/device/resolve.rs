@@ -18,7 +18,7 @@ const ROOT_EQUIVALENT: [&str; 4] = ["/dev/windrvr", "/dev/mem", "/dev/kmem", "/d
 /// Resolves the devices that a container asks for (`org.rtrun.devices`) against this host: nodes, mounts, cgroup rules,
 /// leases. Looks, and changes nothing; `spec` tells who will open them.
 ///
-/// The caller takes [`Grant::leases`] in the node's ledger, shows [`Grant::warnings`], and calls [`Grant::merge_into`] on
+/// The caller books [`Grant::leases`] (each a [`claim`](super::Lease::claim)) in the node's ledger, shows [`Grant::warnings`], and calls [`Grant::merge_into`] on
 /// the configuration before the launch is planned; the launch then needs to know nothing of devices.
 ///
 /// | name | the container gets |

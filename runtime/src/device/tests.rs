@@ -240,3 +240,31 @@ fn this_machines_pci_devices_are_told_apart() {
         }
     }
 }
+
+#[test]
+fn cards_are_described_for_other_runtimes_and_read_back() {
+    let Some(tree) = bare().node("/dev/mil1553a", 1, 3, 0o666) else {
+        return eprintln!("skip: mknod is not allowed here");
+    };
+    let host = tree.host();
+    let (specs, problems) = cdi::describe(&host).unwrap();
+    assert!(problems.is_empty(), "{problems:?}");
+    let directory = host.path("/etc/cdi");
+    std::fs::create_dir_all(&directory).unwrap();
+    std::fs::write(directory.join("rtrun.org-old.json"), "{}").unwrap();
+    std::fs::write(directory.join("vendor.com-x.json"), "{}").unwrap();
+    let written = cdi::write(&directory, &specs).unwrap();
+    let names: Vec<_> = written.iter().map(|path| path.file_name().unwrap().to_str().unwrap()).collect();
+    assert_eq!(names, ["rtrun.org-bc635.json", "rtrun.org-mil1553.json"]);
+    assert_eq!(
+        std::fs::read_dir(&directory).unwrap().count(),
+        3,
+        "a stale one of ours is gone, another vendor's stays"
+    );
+    let direct = ask(&host, "bc635:0").unwrap();
+    let through = ask(&host, "rtrun.org/bc635=0").unwrap();
+    let places = |grant: &Grant| grant.mounts.iter().map(|mount| mount.destination.clone()).collect::<Vec<_>>();
+    assert_eq!(places(&direct), places(&through));
+    let node = ask(&host, "rtrun.org/mil1553=0").unwrap();
+    assert_eq!((node.devices[0].major, node.devices[0].minor), (1, 3));
+}

@@ -12,7 +12,7 @@ pub const DIRECTORIES: [&str; 2] = ["/etc/cdi", "/var/run/cdi"];
 const VERSION: (u32, u32) = (1, 1);
 
 /// One specification file.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Spec {
     /// Version of CDI that the file follows.
@@ -30,7 +30,7 @@ pub struct Spec {
 }
 
 /// One device.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Device {
     /// Its name within the kind.

@@ -6,9 +6,11 @@
 
 mod edits;
 mod file;
+mod write;
 
-pub use edits::{ContainerEdits, DeviceNode};
+pub use edits::{CdiHook, CdiMount, ContainerEdits, DeviceNode, MovedNetDevice};
 pub use file::{DIRECTORIES, Device, Spec, names};
+pub use write::{VENDOR, describe, write};
 
 use super::Error;
 use super::grant::{Grant, Wish};
