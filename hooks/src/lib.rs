@@ -4,6 +4,7 @@
 //! `rtrun` calls this library in-process; `rtrun-hook` drives the same code as OCI hooks, so that crun and runc get it too.
 
 pub mod annotation;
+pub mod clock;
 pub mod cpus;
 mod host;
 pub mod irq;

@@ -1,4 +1,4 @@
-//! The ledger on disk: one lock, one file that is written whole and renamed.
+//! State on disk that all processes of the node share: a lock, and a file that is written whole and renamed.
 
 use super::Error;
 use super::book::{Book, VERSION};
@@ -13,20 +13,33 @@ use std::time::{Duration, Instant};
 
 /// How long another may hold the lock: some hundred containers that start at once come through in less.
 const PATIENCE: Duration = Duration::from_secs(30);
-const BOOK: &str = "ledger.json";
-const NEXT: &str = "ledger.json.next";
-const LOCK: &str = "lock";
+
+/// The files of one such state.
+#[derive(Debug)]
+pub(crate) struct Names {
+    pub lock: &'static str,
+    pub file: &'static str,
+    pub next: &'static str,
+}
+
+const LEDGER: Names = Names { lock: "lock", file: "ledger.json", next: "ledger.json.next" };
 
 /// The lock, given back when dropped or when the process ends in whatever way.
 #[derive(Debug)]
-pub(super) struct Locked {
+pub(crate) struct Locked {
     dir: PathBuf,
+    names: &'static Names,
     _lock: Flock<File>,
 }
 
-/// Takes the lock; `None` when there is no ledger here and none is to be made.
-pub(super) fn lock(dir: &Path, make: bool) -> Result<Option<Locked>, Error> {
-    let path = dir.join(LOCK);
+/// The ledger's lock; `None` when there is no ledger here and none is to be made.
+pub(super) fn lock_ledger(dir: &Path, make: bool) -> Result<Option<Locked>, Error> {
+    lock(dir, &LEDGER, make)
+}
+
+/// Takes the lock; `None` when there is none and none is to be made.
+pub(crate) fn lock(dir: &Path, names: &'static Names, make: bool) -> Result<Option<Locked>, Error> {
+    let path = dir.join(names.lock);
     let open =
         || std::fs::OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(&path);
     let file = match open() {
@@ -42,7 +55,7 @@ pub(super) fn lock(dir: &Path, make: bool) -> Result<Option<Locked>, Error> {
     let mut lock = wait(file, &path)?;
     // For whoever waits in vain; the lock itself is the kernel's.
     let _ = lock.rewind().and_then(|()| lock.set_len(0)).and_then(|()| write!(lock, "{}", std::process::id()));
-    Ok(Some(Locked { dir: dir.to_owned(), _lock: lock }))
+    Ok(Some(Locked { dir: dir.to_owned(), names, _lock: lock }))
 }
 
 /// flock(2) has no time limit of its own, and a stopped holder must not stop every container of the node for ever.
@@ -71,35 +84,46 @@ impl Locked {
         load(&self.dir, host)
     }
 
-    /// Writes the book beside the old one and puts it in its place: whoever reads sees the one or the other.
+    /// Puts the book in the place of the old one.
     pub(super) fn save(&self, book: &Book) -> Result<(), Error> {
-        let (next, path) = (self.dir.join(NEXT), self.dir.join(BOOK));
-        let file = |step, path: &Path| {
-            let path = path.to_owned();
+        let path = self.dir.join(self.names.next);
+        let text = serde_json::to_vec(book);
+        self.write(&text.map_err(|error| Error::File { step: "writing", path, errno: errno(error.into()) })?)
+    }
+
+    /// The file's text, if there is a file.
+    pub(crate) fn read(&self) -> Result<Option<Vec<u8>>, Error> {
+        read(&self.dir.join(self.names.file))
+    }
+
+    /// Writes the text beside the old one and puts it in its place: whoever reads sees the one or the other.
+    pub(crate) fn write(&self, text: &[u8]) -> Result<(), Error> {
+        let (next, path) = (self.dir.join(self.names.next), self.dir.join(self.names.file));
+        let failed = |step| {
+            let path = next.clone();
             move |error: std::io::Error| Error::File { step, path, errno: errno(error) }
         };
-        let text = serde_json::to_vec(book).map_err(|error| Error::File {
-            step: "writing",
-            path: next.clone(),
-            errno: errno(error.into()),
-        })?;
         let mut options = std::fs::OpenOptions::new();
-        let mut out =
-            options.write(true).create(true).truncate(true).mode(0o600).open(&next).map_err(file("writing", &next))?;
-        out.write_all(&text).map_err(file("writing", &next))?;
-        std::fs::rename(&next, &path).map_err(file("renaming", &next))
+        let options = options.write(true).create(true).truncate(true).mode(0o600);
+        let mut out = options.open(&next).map_err(failed("writing"))?;
+        out.write_all(text).map_err(failed("writing"))?;
+        std::fs::rename(&next, &path).map_err(failed("renaming"))
+    }
+}
+
+fn read(path: &Path) -> Result<Option<Vec<u8>>, Error> {
+    match std::fs::read(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Error::File { step: "reading", path: path.to_owned(), errno: errno(error) }),
     }
 }
 
 /// Reads without the lock: the file is always whole.
 pub(super) fn load(dir: &Path, host: &Host) -> Result<Book, Error> {
     let boot = host.boot_id().map_err(|(path, errno)| Error::File { step: "reading", path, errno })?;
-    let path = dir.join(BOOK);
-    let text = match std::fs::read(&path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Book::new(boot)),
-        Err(error) => return Err(Error::File { step: "reading", path, errno: errno(error) }),
-        Ok(text) => text,
-    };
+    let path = dir.join(LEDGER.file);
+    let Some(text) = read(&path)? else { return Ok(Book::new(boot)) };
     let malformed = |message: String| Error::Malformed { path: path.clone(), message };
     let book: Book = serde_json::from_slice(&text).map_err(|error| malformed(error.to_string()))?;
     if book.version != VERSION {

@@ -26,7 +26,7 @@
 mod book;
 mod claim;
 mod error;
-mod file;
+pub(crate) mod file;
 mod owner;
 mod report;
 mod settle;
@@ -78,7 +78,7 @@ impl Ledger {
         if !owner.lives(&self.host) {
             return Err(Error::Owner { id: owner.id.clone(), pid: owner.pid, errno: Errno::ESRCH });
         }
-        let Some(locked) = file::lock(&self.dir, true)? else { return Ok(Report::default()) };
+        let Some(locked) = file::lock_ledger(&self.dir, true)? else { return Ok(Report::default()) };
         let before = locked.load(&self.host)?;
         let mut book = self.living(&before);
         if let Some(conflict) = book.conflict(owner, &claims) {
@@ -115,7 +115,7 @@ impl Ledger {
     }
 
     fn change(&self, change: impl FnOnce(&mut Book)) -> Result<Report, Error> {
-        let Some(locked) = file::lock(&self.dir, false)? else { return Ok(Report::default()) };
+        let Some(locked) = file::lock_ledger(&self.dir, false)? else { return Ok(Report::default()) };
         let before = locked.load(&self.host)?;
         let mut book = self.living(&before);
         change(&mut book);

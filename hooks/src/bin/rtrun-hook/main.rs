@@ -3,12 +3,14 @@
 //! A hook is called with the container's state on standard input (runtime-spec, `runtime.md`, State): as `createRuntime` or
 //! `prestart` it does its work, as `poststop` it undoes it. Which of them is seen by the state's status.
 
+mod clock_sync;
 mod input;
 mod irq_affinity;
 
 use clap::{Args, Parser, Subcommand};
 use input::Input;
 use rtrun_hooks::Host;
+use rtrun_hooks::clock::Shared;
 use rtrun_hooks::ledger::{self, Ledger};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -42,12 +44,18 @@ impl Node {
     fn ledger(&self) -> Ledger {
         Ledger::new(&self.ledger, self.host())
     }
+
+    fn clock_samples(&self) -> Shared {
+        Shared::new(&self.ledger, self.host())
+    }
 }
 
 #[derive(Clone, Copy, Debug, Subcommand)]
 enum Hook {
     /// Move interrupts off the container's CPUs, and its devices' onto them (org.rtrun.irq.*)
     IrqAffinity,
+    /// Wait until the clock is good (org.rtrun.clock.*)
+    ClockSync,
 }
 
 fn main() -> ExitCode {
@@ -65,6 +73,7 @@ fn run(cli: &Cli) -> Result<(), String> {
     let input = Input::read(std::io::stdin())?;
     let result = match cli.hook {
         Hook::IrqAffinity => irq_affinity::run(&cli.node, &input),
+        Hook::ClockSync => clock_sync::run(&cli.node, &input),
     };
     result.map_err(|problem| format!("container {}: {problem}", input.id()))
 }
