@@ -13,10 +13,16 @@ pub enum Error {
     App { path: PathBuf, errno: Errno },
     #[error("--app {path} is not executable; chmod +x it")]
     NotExecutable { path: PathBuf },
-    #[error("--app {path} is not a program for Linux (ELF)")]
+    #[error(
+        "--app {path} is neither a program (ELF), nor a folder, nor an archive or image (tar, OCI layout, docker-archive)"
+    )]
     UnknownApp { path: PathBuf },
     #[error("--app {path} is built for {found}, and this machine is {host}")]
     Architecture { path: PathBuf, found: String, host: &'static str },
+    #[error("--app {path} does not say which program to run; --entry names one inside")]
+    NoEntry { path: PathBuf },
+    #[error("--entry {entry} is not in {path}")]
+    EntryMissing { path: PathBuf, entry: PathBuf },
     #[error("--app {path}: {problem}")]
     Elf { path: PathBuf, problem: String },
     #[error(

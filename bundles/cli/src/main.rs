@@ -9,6 +9,7 @@ mod cli;
 mod commands;
 mod error;
 mod host;
+mod image;
 mod runtime;
 
 use std::process::ExitCode;

@@ -8,6 +8,7 @@ use nix::unistd::geteuid;
 use rtrun_hooks::{CpuSet, nearest};
 
 use super::Agent;
+use crate::app::App;
 use crate::error::{Error, Result, errno};
 
 /// Where they are.
@@ -161,7 +162,7 @@ fn checked(name: &str) -> Result<String> {
 }
 
 fn derived(program: &Path) -> String {
-    let stem = program.file_stem().unwrap_or_default().to_string_lossy();
+    let stem = App::stem(program);
     let name: String =
         stem.chars().map(|c| if c.is_ascii_alphanumeric() || c == '_' { c } else { '-' }).take(40).collect();
     let name = name.trim_start_matches('-');

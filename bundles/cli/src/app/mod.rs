@@ -1,53 +1,65 @@
 //! What `--app` names, and what it needs to run in a root filesystem of its own.
 
 mod elf;
-mod libraries;
+mod folder;
+mod image;
+mod program;
 
-use std::fs;
-use std::io::Read;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use crate::cli::LaunchOptions;
 use crate::error::{Error, Result, errno};
 
-/// Where a single program is put in the container.
-pub const FOLDER: &str = "/app";
-
-/// A program and the host's files that it needs.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What is to be run, and from which files; the host is only read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct App {
-    /// On the host, absolute.
-    pub program: PathBuf,
-    /// Its loader and libraries, absolute paths of the host that it finds at the same places; none if it is static.
-    pub libraries: Vec<PathBuf>,
+    /// An unpacked image; `None` for a root filesystem of mount points alone.
+    pub rootfs: Option<PathBuf>,
+    /// Files and folders of the host, each with its place in the container; bound read-only.
+    pub bound: Vec<(PathBuf, PathBuf)>,
+    /// The program and the words that it always gets.
+    pub args: Vec<String>,
+    /// Words that stand in where `--params` gives none.
+    pub default_params: Vec<String>,
+    /// Variables, KEY=VALUE.
+    pub env: Vec<String>,
+    /// Working directory.
+    pub cwd: Option<PathBuf>,
+    /// Numeric user and group.
+    pub user: Option<(u32, u32)>,
 }
 
 impl App {
-    /// Looks at what is there.
+    /// Looks at what is there: a program, a folder, an archive or an image.
     ///
     /// # Errors
-    /// Missing, not executable, of another architecture, or in need of a library that is missing.
-    pub fn inspect(path: &Path) -> Result<App> {
-        let failed = |error| Error::App { path: path.to_path_buf(), errno: errno(&error) };
-        let program = fs::canonicalize(path).map_err(failed)?;
-        let metadata = fs::metadata(&program).map_err(failed)?;
-        let mut head = Vec::new();
-        if metadata.is_file() {
-            fs::File::open(&program).and_then(|file| file.take(elf::HEAD).read_to_end(&mut head)).map_err(failed)?;
+    /// Missing, malformed, of another architecture, or in need of something that is missing.
+    pub fn inspect(options: &LaunchOptions) -> Result<App> {
+        let path = &options.app;
+        let found =
+            std::fs::canonicalize(path).map_err(|error| Error::App { path: path.clone(), errno: errno(&error) })?;
+        let entry = options.entry.as_deref();
+        if !found.is_dir() && program::is_program(&found)? {
+            return match entry {
+                Some(_) => {
+                    Err(Error::Needs { option: "entry", needs: "an --app that is a folder, an archive or an image" })
+                }
+                None => program::app(path, &found),
+            };
         }
-        if !head.starts_with(goblin::elf::header::ELFMAG) {
-            return Err(Error::UnknownApp { path: path.to_path_buf() });
+        if let Some(image) = crate::image::Image::open(&found)? {
+            return image::app(path, image, entry);
         }
-        let loader = elf::loader(path, &program, &head)?;
-        if metadata.permissions().mode() & 0o111 == 0 {
-            return Err(Error::NotExecutable { path: path.to_path_buf() });
+        if found.is_dir() {
+            return folder::app(path, &found, entry);
         }
-        let libraries = loader.map_or(Ok(Vec::new()), |loader| libraries::of(&program, loader))?;
-        Ok(App { program, libraries })
+        Err(Error::UnknownApp { path: path.clone() })
     }
 
-    /// The program's path in the container.
-    pub fn inside(&self) -> PathBuf {
-        Path::new(FOLDER).join(self.program.file_name().unwrap_or_default())
+    /// The name that an agent gets from it.
+    pub fn stem(path: &Path) -> String {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let known = [".tar.gz", ".tar.zst", ".tgz", ".tar"];
+        known.iter().find_map(|suffix| name.strip_suffix(suffix)).unwrap_or(&name).to_owned()
     }
 }

@@ -28,11 +28,13 @@ pub fn spec(app: &App, options: &LaunchOptions, decided: &Decided) -> Result<Spe
     process(&mut spec, app, options)?;
     resources(&mut spec, options, decided);
     network(&mut spec, options, decided);
-    let mut mounts = spec.mounts().clone().unwrap_or_default();
-    mounts.push(bound(&app.program, &app.inside())?);
-    for library in &app.libraries {
-        mounts.push(bound(library, library)?);
+    if let Some(rootfs) = &app.rootfs {
+        let mut root = spec.root().clone().unwrap_or_default();
+        root.set_path(rootfs.clone());
+        spec.set_root(Some(root));
     }
+    let mut mounts = spec.mounts().clone().unwrap_or_default();
+    mounts.extend(app.bound.iter().map(|(from, to)| bound(from, to)).collect::<Result<Vec<_>>>()?);
     spec.set_mounts(Some(mounts));
     spec.set_annotations(Some(annotations(options)?));
     Ok(spec)
@@ -41,18 +43,25 @@ pub fn spec(app: &App, options: &LaunchOptions, decided: &Decided) -> Result<Spe
 fn process(spec: &mut Spec, app: &App, options: &LaunchOptions) -> Result<()> {
     let mut process = spec.process().clone().unwrap_or_default();
     let params = options.params()?;
-    let mut args = vec![app.inside().display().to_string()];
-    args.extend(params.iter().cloned());
+    let mut args = app.args.clone();
+    args.extend(if params.is_empty() { app.default_params.clone() } else { params.clone() });
     let mut env = process.env().clone().unwrap_or_default();
+    env.extend(app.env.iter().cloned());
     env.extend(params.iter().filter_map(|word| variable(word)));
-    if let Some(folders) = library_path(&app.libraries) {
-        env.push(format!("LD_LIBRARY_PATH={folders}"));
-    }
     for given in &options.env {
         env.push(match given.split_once('=') {
             Some(_) => given.clone(),
             None => format!("{given}={}", std::env::var(given).map_err(|_| not_set(given))?),
         });
+    }
+    if let Some(cwd) = &app.cwd {
+        process.set_cwd(cwd.clone());
+    }
+    if let Some((uid, gid)) = app.user {
+        let mut user = process.user().clone();
+        user.set_uid(uid);
+        user.set_gid(gid);
+        process.set_user(user);
     }
     process.set_args(Some(args));
     process.set_env(Some(env));
@@ -75,14 +84,6 @@ fn variable(word: &str) -> Option<String> {
     let key: String =
         key.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' }).collect();
     (!key.is_empty()).then(|| format!("RTRUN_PARAM_{key}={value}"))
-}
-
-/// The libraries' folders: an RPATH with `$ORIGIN` means another place once the program is in `/app`.
-fn library_path(libraries: &[PathBuf]) -> Option<String> {
-    let mut folders: Vec<&str> = libraries.iter().skip(1).filter_map(|library| library.parent()?.to_str()).collect();
-    folders.sort_unstable();
-    folders.dedup();
-    (!folders.is_empty()).then(|| folders.join(":"))
 }
 
 fn scheduler(options: &LaunchOptions) -> Result<Option<Scheduler>> {

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use oci_spec::runtime::Spec;
 
@@ -25,25 +26,40 @@ pub fn write(folder: &Path, app: &App, options: &LaunchOptions, decided: &Decide
     }
     super::write(folder, app, options, decided)?;
     let rootfs = folder.join("rootfs");
-    copy(&app.program, &rootfs, &app.inside())?;
-    for library in &app.libraries {
-        copy(library, &rootfs, library)?;
+    if let Some(unpacked) = &app.rootfs {
+        copy(&unpacked.join("."), &rootfs)?;
     }
-    without_binds(&folder.join("config.json"))
+    for (from, inside) in &app.bound {
+        let to = rootfs.join(inside.strip_prefix("/").unwrap_or(inside));
+        if let Some(parent) = to.parent() {
+            fs::create_dir_all(parent).map_err(Error::file("make", parent))?;
+        }
+        copy(from, &to)?;
+    }
+    own_files_only(&folder.join("config.json"))
 }
 
-/// Copies to `inside` of the root filesystem, by reflink where the filesystem has it (`fs::copy` tries).
-fn copy(from: &Path, rootfs: &Path, inside: &Path) -> Result<()> {
-    let to = rootfs.join(inside.strip_prefix("/").unwrap_or(inside));
-    if let Some(folder) = to.parent() {
-        fs::create_dir_all(folder).map_err(Error::file("make", folder))?;
+/// Copies a file or a whole folder with owners, modes and links, by reflink where the file system has it: `cp(1)`.
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    let output = Command::new("cp").args(["-a", "--reflink=auto", "--"]).arg(from).arg(to).output();
+    let output = output.map_err(Error::file("copy", from))?;
+    if output.status.success() {
+        return Ok(());
     }
-    fs::copy(from, &to).map(drop).map_err(Error::file("copy to", &to))
+    Err(Error::Failed {
+        program: "cp".to_owned(),
+        what: format!("{} {}", from.display(), to.display()),
+        message: String::from_utf8_lossy(&output.stderr).trim().to_owned(),
+    })
 }
 
-fn without_binds(config: &Path) -> Result<()> {
+/// What a launch binds or finds elsewhere is in the bundle itself.
+fn own_files_only(config: &Path) -> Result<()> {
     let mut spec = Spec::load(config)?;
     let kept = spec.mounts().iter().flatten().filter(|mount| mount.typ().as_deref() != Some("bind")).cloned().collect();
     spec.set_mounts(Some(kept));
+    let mut root = spec.root().clone().unwrap_or_default();
+    root.set_path("rootfs".into());
+    spec.set_root(Some(root));
     Ok(spec.save(config)?)
 }

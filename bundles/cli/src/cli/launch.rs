@@ -16,8 +16,11 @@ pub struct LaunchOptions {
     /// Program (static or dynamic), folder, tar archive, OCI image layout or docker-archive
     #[arg(long, value_name = "PATH")]
     pub app: PathBuf,
+    /// Program inside of a folder, archive or image
+    #[arg(long, value_name = "PATH")]
+    pub entry: Option<PathBuf>,
     /// Words for the program, as a shell would split them; each KEY=VALUE is also its variable RTRUN_PARAM_KEY
-    #[arg(long, value_name = "WORDS", default_value = "")]
+    #[arg(long, value_name = "WORDS", default_value = "", allow_hyphen_values = true)]
     pub params: String,
     /// Name of the agent [default: the program's, with a number where that is taken]
     #[arg(long)]

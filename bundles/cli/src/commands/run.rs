@@ -12,7 +12,7 @@ use crate::runtime::Runtime;
 /// # Errors
 /// Nothing is left of an agent that could not be started.
 pub fn run(store: &Store, options: &LaunchOptions) -> Result<u8> {
-    let app = App::inspect(&options.app)?;
+    let app = App::inspect(options)?;
     let cpus = bundle::fit(options, &store.taken_cpus())?;
     if let Some(folder) = &options.write_bundle {
         let name = options.name.clone().unwrap_or_else(|| "agent".to_owned());
