@@ -42,6 +42,8 @@ pub enum Error {
     Console(#[from] console::Error),
     #[error("setsid: {0}")]
     Session(Errno),
+    #[error("process: config.json has none to start; create the container with one")]
+    NoProcess,
     #[error(transparent)]
     Process(#[from] process::Error),
 }
@@ -138,13 +140,16 @@ fn build(plan: &mut InitPlan, channel: &Channel) -> Result<(), Error> {
     if let (Some(terminal), Some(socket)) = (terminal, plan.console.take()) {
         terminal.attach(&socket)?;
     }
-    plan.process.enter_cwd()?;
-    plan.process.complete_environment();
-    plan.process.find_executable()?;
+    // Without a process there is nothing to prepare, and nothing wrong yet: `start` alone needs one.
+    if plan.spec.process.is_some() {
+        plan.process.enter_cwd()?;
+        plan.process.complete_environment();
+        plan.process.find_executable()?;
+    }
     channel.send(Signal::Ready, &[], &[]).map_err(Error::Channel)
 }
 
-/// Waits for `start`, runs the startContainer hooks, and becomes the user's process.
+/// Waits for a `start` with a process to become, runs the startContainer hooks, and becomes it.
 fn park(plan: &mut InitPlan) -> Error {
     loop {
         let connection = match accept_start(&plan.start_socket) {
@@ -153,6 +158,9 @@ fn park(plan: &mut InitPlan) -> Error {
         };
         // `state` connects too, to see whether anybody listens: it sends nothing.
         match connection.receive() {
+            Ok(Some(Message { signal: Signal::Hooks, .. })) if plan.spec.process.is_none() => {
+                let _ = connection.send(Signal::Failed, Error::NoProcess.to_string().as_bytes(), &[]);
+            }
             Ok(Some(Message { signal: Signal::Hooks | Signal::Continue, .. })) => {
                 let Err(error) = start(plan, &connection);
                 let _ = connection.send(Signal::Failed, error.to_string().as_bytes(), &[]);

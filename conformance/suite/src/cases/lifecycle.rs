@@ -93,6 +93,13 @@ pub const CASES: &[Case] = &[
         c.wait_for("stopped")?;
         c.rt(&["start", &c.id])?.refused().map(drop)
     }),
+    case("process-is-needed-by-start-only", |c| {
+        c.remove("/process");
+        c.create()?;
+        mentions("message", &c.rt(&["start", &c.id])?.refused()?.stderr, &["process"])?;
+        same("status", &c.state()?["status"], "created")
+    })
+    .note("config.md: process is REQUIRED when start is called; runc and crun refuse it at create"),
     case("start-absent-is-refused", |c| absent(c, "start")),
     case("state-absent-is-refused", |c| absent(c, "state")),
     case("delete-absent-is-refused", |c| absent(c, "delete")),
