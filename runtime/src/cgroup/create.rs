@@ -9,6 +9,7 @@ use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
 use nix::sys::stat::Mode;
 use nix::unistd::Pid;
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 impl Cgroup {
@@ -73,13 +74,14 @@ impl Cgroup {
     /// # Errors
     /// As [`Cgroup::create`].
     pub fn apply(&self, resources: &Resources) -> Result<(), Error> {
+        let mut resources = Cow::Borrowed(resources);
+        if let Some(v2) = self.v2_tree().filter(|_| self.unified) {
+            v2::check_memory(&v2.directory(), &resources)?;
+            v2::complete_quota(&v2.directory(), &mut resources)?;
+        }
+        let resources = resources.as_ref();
         let settings = self.settings(resources)?;
         let joined = self.directories();
-        if self.unified {
-            if let Some(v2) = self.v2_tree() {
-                v2::check_memory(&v2.directory(), resources)?;
-            }
-        }
         let policy = match self.rootless || resources.devices.is_empty() {
             true => None,
             false => Some(Policy::of(Some(resources))?),

@@ -3,6 +3,7 @@
 use super::setting::Setting;
 use super::{Error, knob, v1};
 use crate::spec::{BlockIo, Cpu, HugepageLimit, Memory, Pids, Resources};
+use std::borrow::Cow;
 use std::path::Path;
 
 /// What `resources` asks for, v1's units converted. Zero means "not set" as in [`v1::settings`].
@@ -264,9 +265,55 @@ pub(super) fn check_memory(dir: &Path, resources: &Resources) -> Result<(), Erro
     }
 }
 
+/// Of a quota and a period one may be updated alone, but `cpu.max` is both: the other one is taken from the file.
+pub(super) fn complete_quota(dir: &Path, resources: &mut Cow<Resources>) -> Result<(), Error> {
+    let Some(cpu) = &resources.cpu else { return Ok(()) };
+    let given = |value: Option<i64>| value.is_some_and(|value| value != 0);
+    let (has_quota, has_period) = (given(cpu.quota), cpu.period.is_some_and(|period| period != 0));
+    if has_quota == has_period {
+        return Ok(());
+    }
+    let (quota, period) = quota_and_period(&knob::read_text(dir.join("cpu.max"))?);
+    if let Some(cpu) = &mut resources.to_mut().cpu {
+        if has_quota {
+            cpu.period = period;
+        } else {
+            cpu.quota = quota;
+        }
+    }
+    Ok(())
+}
+
+/// What `cpu.max` says, no quota being -1 as in config.json.
+fn quota_and_period(text: &str) -> (Option<i64>, Option<u64>) {
+    let mut words = text.split_whitespace();
+    let quota = words.next().and_then(|word| if word == "max" { Some(-1) } else { word.parse().ok() });
+    (quota, words.next().and_then(|word| word.parse().ok()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_half_of_cpu_max_that_is_not_updated_stays() {
+        let dir = std::env::temp_dir().join(format!("rtrun-cpu-max-{}", std::process::id()));
+        std::fs::create_dir_all(&dir).unwrap();
+        let updated = |file: &str, json: &str| {
+            std::fs::write(dir.join("cpu.max"), file).unwrap();
+            let resources = parse_resources(json.as_bytes(), "test").unwrap();
+            let mut resources = Cow::Borrowed(&resources);
+            complete_quota(&dir, &mut resources).unwrap();
+            let cpu = resources.cpu.clone().unwrap_or_default();
+            (cpu.quota, cpu.period)
+        };
+        assert_eq!(updated("10000 100000\n", r#"{"cpu":{"period":50000}}"#), (Some(10_000), Some(50_000)));
+        assert_eq!(updated("max 100000\n", r#"{"cpu":{"period":50000}}"#), (Some(-1), Some(50_000)));
+        assert_eq!(updated("max 70000\n", r#"{"cpu":{"quota":-1}}"#), (Some(-1), Some(70_000)));
+        assert_eq!(updated("10000 100000\n", r#"{"cpu":{"quota":5000,"period":50000}}"#), (Some(5_000), Some(50_000)));
+        assert_eq!(updated("10000 100000\n", r#"{"cpu":{"shares":5}}"#), (None, None));
+        std::fs::remove_dir_all(&dir).unwrap();
+    }
     use crate::spec::parse_resources;
 
     fn lines(json: &str) -> Vec<String> {

@@ -19,7 +19,8 @@ pub(super) const NETWORK: &str = "extRootNetNS";
 pub(super) struct External {
     /// Mounts by their place in the container.
     pub mounts: Vec<(PathBuf, Source)>,
-    /// What standard input, output and error were: pipes are replaced by the restorer's own.
+    /// What criu calls standard input, output and error where they come from outside, as a pipe or a file of the host's:
+    /// they are replaced by the restorer's own. Empty for the others.
     pub streams: Vec<String>,
 }
 
@@ -40,10 +41,7 @@ impl External {
     pub(super) fn of(pid: Pid, spec: &Spec, cgroup: Option<&Cgroup>) -> Result<Self, Error> {
         let path = PathBuf::from(format!("/proc/{pid}/mountinfo"));
         let text = fs::read_to_string(&path).map_err(|source| Error::File { step: "reading", path, source })?;
-        let streams = (0..3).map(|fd| {
-            let path = PathBuf::from(format!("/proc/{pid}/fd/{fd}"));
-            fs::read_link(&path).map(|link| link.display().to_string()).unwrap_or_default()
-        });
+        let streams = (0..3).map(|fd| stream(pid, fd, &text).unwrap_or_default());
         Ok(External { mounts: mounts(&text, spec, cgroup), streams: streams.collect() })
     }
 
@@ -59,13 +57,21 @@ impl External {
         serde_json::from_slice(&text).map_err(|source| Error::Malformed { path, source })
     }
 
-    /// `mnt[MOUNTPOINT]:COOKIE`; the mount point is its own cookie.
+    /// `mnt[MOUNTPOINT]:COOKIE`, the mount point being its own cookie; `file[MOUNT:INODE]` for a stream that is a file.
     pub(super) fn dump_arguments(&self) -> Vec<String> {
-        let external = |(place, _): &(PathBuf, Source)| format!("mnt[{0}]:{0}", place.display());
-        self.mounts.iter().flat_map(|mount| ["--external".to_owned(), external(mount)]).collect()
+        let mounts = self.mounts.iter().map(|(place, _)| format!("mnt[{0}]:{0}", place.display()));
+        let files = self.streams().map(|(_, stream)| stream.to_owned()).filter(|stream| stream.starts_with("file["));
+        mounts.chain(files).flat_map(|external| ["--external".to_owned(), external]).collect()
     }
 
-    /// `mnt[COOKIE]:ROOT`, and `fd[N]:pipe:[INODE]` for each stream that was a pipe.
+    /// The streams from outside with their descriptors; one that is open twice comes once.
+    fn streams(&self) -> impl Iterator<Item = (usize, &str)> {
+        let first =
+            |&(fd, stream): &(usize, &str)| !stream.is_empty() && !self.streams[..fd].iter().any(|s| s == stream);
+        self.streams.iter().map(String::as_str).enumerate().filter(first)
+    }
+
+    /// `mnt[COOKIE]:ROOT`, and `fd[N]:pipe:[INODE]` or `fd[N]:file[MOUNT:INODE]` for each stream from outside.
     pub(super) fn restore_arguments(&self, spec: &Spec, bundle: &Path, cgroup: &Cgroup) -> Result<Vec<String>, Error> {
         let mut arguments = Vec::new();
         for (place, source) in &self.mounts {
@@ -83,11 +89,26 @@ impl External {
             let host = host.ok_or(Error::Unsupported { field: "mounts", why })?;
             arguments.extend(["--external".into(), format!("mnt[{}]:{}", place.display(), host.display())]);
         }
-        for (fd, stream) in self.streams.iter().enumerate().filter(|(_, stream)| stream.starts_with("pipe:")) {
+        for (fd, stream) in self.streams() {
             arguments.extend(["--inherit-fd".into(), format!("fd[{fd}]:{stream}")]);
         }
         Ok(arguments)
     }
+}
+
+/// criu's name for a descriptor that comes from outside: `pipe:[INODE]`, or `file[MOUNT:INODE]` in hexadecimal for a file on a mount
+/// that the container does not have (criu(8), `--external`).
+fn stream(pid: Pid, fd: i32, mountinfo: &str) -> Option<String> {
+    let path = format!("/proc/{pid}/fd/{fd}");
+    let link = fs::read_link(&path).ok()?.display().to_string();
+    if !link.starts_with('/') {
+        return link.starts_with("pipe:").then_some(link);
+    }
+    let info = fs::read_to_string(format!("/proc/{pid}/fdinfo/{fd}")).ok()?;
+    let mount: u32 = info.lines().find_map(|line| line.strip_prefix("mnt_id:"))?.trim().parse().ok()?;
+    let own = mountinfo.lines().any(|line| line.split(' ').next() == Some(&mount.to_string()));
+    let inode = fs::metadata(&path).ok()?.ino();
+    (!own).then(|| format!("file[{mount:x}:{inode:x}]"))
 }
 
 /// The `net[INODE]:KEY` of a network namespace that the container joined by path.
@@ -167,12 +188,14 @@ mod tests {
             5 2 0:7 / /proc/scsi ro - tmpfs tmpfs ro\n";
         let mounts = mounts(mountinfo, &spec, None);
         assert_eq!(mounts, [("/data dir".into(), Source::Bind), ("/proc/kcore".into(), Source::Null)]);
-        let external = External { mounts, streams: vec!["/dev/null".into(), "pipe:[7]".into()] };
-        assert_eq!(external.dump_arguments()[..2], ["--external", "mnt[/data dir]:/data dir"]);
+        let external = External { mounts, streams: vec!["".into(), "pipe:[7]".into(), "file[1a:2b]".into()] };
+        let dumped: Vec<_> = external.dump_arguments().into_iter().skip(1).step_by(2).collect();
+        assert_eq!(dumped, ["mnt[/data dir]:/data dir", "mnt[/proc/kcore]:/proc/kcore", "file[1a:2b]"]);
         let manager = crate::cgroup::Manager::Disabled;
         let cgroup = Cgroup::plan(&spec, "c", manager, false).unwrap();
         let arguments = external.restore_arguments(&spec, Path::new("/b"), &cgroup).unwrap();
-        let expected = ["mnt[/data dir]:/b/d", "mnt[/proc/kcore]:/dev/null", "fd[1]:pipe:[7]"].map(String::from);
+        let expected = ["mnt[/data dir]:/b/d", "mnt[/proc/kcore]:/dev/null", "fd[1]:pipe:[7]", "fd[2]:file[1a:2b]"]
+            .map(String::from);
         assert_eq!(arguments.into_iter().skip(1).step_by(2).collect::<Vec<_>>(), expected);
     }
 }

@@ -155,7 +155,7 @@ pub const CASES: &[Case] = &[
         let found =
             ["blkio.bfq.weight", "blkio.weight", "io.bfq.weight", "io.weight"].map(|file| host::read(dir.join(file)));
         must(
-            found.iter().any(|text| text.ends_with("300") || text.ends_with("2963")),
+            found.iter().any(|text| text.ends_with("300") || text.ends_with("2930")),
             format_args!("weights {found:?}"),
         )
     }),
@@ -216,7 +216,11 @@ pub const CASES: &[Case] = &[
     case("rdma", |c| {
         host::needs_controller("rdma")?;
         c.set("/linux/resources/rdma", json!({"mlx5_1": {"hcaHandles": 3}}));
-        c.create().map(drop)
+        let output = c.create_with(&[])?;
+        if output.code != 0 && output.stderr.contains("ENODEV") {
+            return crate::harness::skip("no RDMA device is called mlx5_1 here");
+        }
+        output.succeeded().map(drop)
     }),
     case("limits-apply-to-exec", |c| {
         host::needs_controller("pids")?;
