@@ -1,5 +1,6 @@
 //! rtrun: a low-level OCI container runtime for real-time Linux.
 pub mod cgroup;
+pub mod check;
 pub mod cli;
 pub mod criu;
 pub mod device;

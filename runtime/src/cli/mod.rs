@@ -2,6 +2,7 @@
 //! this module prints.
 
 mod annotations;
+mod check;
 mod checkpoint;
 mod create;
 mod delete;
@@ -124,6 +125,9 @@ pub enum Error {
     /// Checkpoint and restore.
     #[error(transparent)]
     Criu(#[from] crate::criu::Error),
+    /// Annotations that can't be obeyed.
+    #[error(transparent)]
+    Annotation(#[from] rtrun_hooks::annotation::Error),
     /// The host can't be looked at.
     #[error(transparent)]
     Host(#[from] crate::host::Error),
@@ -191,6 +195,7 @@ const COMMANDS: &[Entry] = &[
     entry::<checkpoint::Checkpoint>("checkpoint", "write a container's processes to files"),
     entry::<checkpoint::Restore>("restore", "make a container from a checkpoint"),
     entry::<annotations::Annotations>("annotations", "list the org.rtrun annotations"),
+    entry::<check::Check>("check", "is this host ready for real-time containers"),
     entry::<devices::Devices>("devices", "list the cards of this host and who has them"),
     entry::<features::Features>("features", "print what this build implements"),
     entry::<spec::Spec>("spec", "write a config.json to start from"),
