@@ -3,7 +3,6 @@
 use std::fs::File;
 use std::io::{Read, Write};
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::time::Duration;
 
 use serde_json::json;
 
@@ -63,7 +62,7 @@ pub const CASES: &[Case] = &[
             seen.push_str(&read_all(&mut pty));
             seen.contains("20 40").then_some(())
         };
-        eventually("tty and size", Duration::from_secs(3), said)?;
+        eventually("tty and size", said)?;
         mentions("terminal", &seen, &["/dev/pts/"])
     }),
     case("terminal-without-socket-is-refused", |c| {

@@ -107,7 +107,7 @@ pub const CASES: &[Case] = &[
         c.exec_with(&["--detach", "--pid-file", &file], &["sleep", "1000"])?.succeeded()?;
         let pid: i32 = host::read(&file).parse().or_fail("pid file")?;
         let line = || host::read(format!("/proc/{pid}/cmdline")).starts_with("sleep").then_some(());
-        eventually("the detached process", std::time::Duration::from_secs(3), line)
+        eventually("the detached process", line)
     }),
     case("joins-every-namespace", |c| {
         let pid = c.up()?;

@@ -89,7 +89,7 @@ fn caught(c: &mut Container, args: &[&str], signal: &str) -> Verdict {
     c.up_script(&format!("trap 'touch /mnt/caught; exit 0' {signal}; touch /mnt/ready; while :; do sleep 0.05; done"))?;
     let seen = |name: &str| {
         let path = shared.join(name);
-        eventually(name, std::time::Duration::from_secs(5), || path.exists().then_some(()))
+        eventually(name, || path.exists().then_some(()))
     };
     seen("ready")?;
     let mut line = vec!["kill", &c.id];

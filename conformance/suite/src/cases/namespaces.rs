@@ -199,7 +199,7 @@ fn holder(c: &mut Container, flags: &[&str]) -> Verdict<i32> {
         let pid = if forks { text.split_whitespace().next()?.parse().ok()? } else { parent };
         host::read(format!("/proc/{pid}/cmdline")).starts_with("sleep").then_some(pid)
     };
-    let pid = crate::harness::call::eventually("a namespace to join", std::time::Duration::from_secs(3), pid)?;
+    let pid = crate::harness::call::eventually("a namespace to join", pid)?;
     c.helper(pid);
     Ok(pid)
 }

@@ -148,7 +148,7 @@ pub const CASES: &[Case] = &[
         let ignored = || ordinary(&status_field(pid, "SigIgn").ok()?);
         let plain = || ignored().filter(|set| *set == 0);
         let what = format!("no ignored signal in {:x?}", ignored());
-        crate::harness::call::eventually(&what, std::time::Duration::from_secs(2), plain)?;
+        crate::harness::call::eventually(&what, plain)?;
         same("SigBlk", status_field(pid, "SigBlk")?.as_str(), "0000000000000000")
     }),
     case("the-dev-null-that-it-was-given-keeps-its-owner", |c| {
@@ -187,7 +187,7 @@ pub const CASES: &[Case] = &[
     case("the-runtime-is-not-visible-after-exec", |c| {
         let pid = c.up()?;
         let exe = || std::fs::read_link(format!("/proc/{pid}/exe")).ok().filter(|path| path.ends_with("busybox"));
-        crate::harness::call::eventually("busybox as exe", std::time::Duration::from_secs(2), exe)?;
+        crate::harness::call::eventually("busybox as exe", exe)?;
         must(namespace(pid, "mnt")? != namespace("self", "mnt")?, "the host's mount namespace")
     }),
 ];

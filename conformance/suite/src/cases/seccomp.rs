@@ -276,7 +276,7 @@ fn answered(c: &mut Container) -> Verdict {
     let fd = fds.first().or_fail("descriptor")?;
     answer(fd, libc::EOPNOTSUPP)?;
     let code = || Some(host::read(shared.join("code"))).filter(|text| !text.is_empty());
-    same("mkdir", crate::harness::call::eventually("mkdir", std::time::Duration::from_secs(3), code)?.as_str(), "1")
+    same("mkdir", crate::harness::call::eventually("mkdir", code)?.as_str(), "1")
 }
 
 /// Receives one notification and answers with an errno, seccomp_unotify(2).

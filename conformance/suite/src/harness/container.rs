@@ -3,7 +3,6 @@
 use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -263,7 +262,7 @@ impl Container {
     /// Waits up to 5 s until `state` tells this status.
     pub fn wait_for(&self, status: &str) -> Verdict {
         let reached = || (self.state().ok()?["status"] == status).then_some(());
-        eventually(&format!("status {status}"), Duration::from_secs(5), reached)
+        eventually(&format!("status {status}"), reached)
     }
 
     /// `delete`, which must succeed.
@@ -330,7 +329,7 @@ impl Container {
         let mut known = vec![1, std::process::id() as i32];
         known.extend(&self.helpers);
         let gone = || leftovers::strangers(&known).is_empty().then_some(());
-        if eventually("processes gone", Duration::from_secs(1), gone).is_err() {
+        if eventually("processes gone", gone).is_err() {
             return fail(format!("processes left behind: {:?}", leftovers::strangers(&known)));
         }
         Ok(())

@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use super::call::eventually;
 use super::cgroup;
@@ -55,7 +54,7 @@ pub fn sweep(id: &str, dir: Option<&Path>) {
         groups.iter().for_each(|group| drop(fs::remove_dir(group)));
         cgroup::named_like(id).is_empty().then_some(())
     };
-    if eventually("cgroups gone", Duration::from_secs(3), emptied).is_err() {
+    if eventually("cgroups gone", emptied).is_err() {
         eprintln!("rtrun-conformance: cgroups named {id} could not be removed");
     }
     if let Some(dir) = dir {

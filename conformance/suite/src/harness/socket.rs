@@ -22,7 +22,7 @@ pub fn listen(path: &Path) -> Verdict<UnixListener> {
 /// Waits up to 5 s for a connection; gives the text and the descriptors sent over it (SCM_RIGHTS, unix(7)).
 pub fn receive(listener: &UnixListener, what: &str) -> Verdict<(Vec<u8>, Vec<OwnedFd>)> {
     let accept = || listener.accept().ok();
-    let (stream, _) = eventually(&format!("connection for {what}"), Duration::from_secs(5), accept)?;
+    let (stream, _) = eventually(&format!("connection for {what}"), accept)?;
     stream.set_nonblocking(false).or_fail("blocking socket")?;
     stream.set_read_timeout(Some(Duration::from_secs(5))).or_fail("read timeout")?;
     let (mut bytes, mut fds) = (Vec::new(), Vec::new());
