@@ -173,6 +173,12 @@ impl Cgroup {
         self.unified
     }
 
+    /// Whether it is there, in any hierarchy.
+    #[must_use]
+    pub fn exists(&self) -> bool {
+        self.hierarchies.iter().any(|hierarchy| hierarchy.directory().exists())
+    }
+
     /// Every hierarchy with the container's place in it; none with [`Manager::Disabled`].
     pub fn hierarchies(&self) -> impl Iterator<Item = &Hierarchy> {
         self.hierarchies.iter()

@@ -1,7 +1,7 @@
 //! `kill` and `delete`.
 
 use super::create::Created;
-use super::{Error, hooks};
+use super::{Error, hooks, salvage};
 use crate::state::{Container, Status, Store};
 use crate::sys::pidfd;
 use nix::errno::Errno;
@@ -46,7 +46,7 @@ pub fn kill(store: &Store, id: &str, number: i32, all: bool) -> Result<(), Error
 pub fn delete(store: &Store, id: &str, force: bool, warn: &mut dyn FnMut(String)) -> Result<(), Error> {
     let container = match store.lock(id) {
         Err(crate::state::Error::Absent(_)) if force => return Ok(()),
-        Err(crate::state::Error::Malformed { .. }) if force => return Ok(store.remove_malformed(id)?),
+        Err(crate::state::Error::Malformed { .. }) if force => return salvage::delete(store, id, warn),
         other => other?,
     };
     let status = container.status();
@@ -60,7 +60,7 @@ pub fn delete(store: &Store, id: &str, force: bool, warn: &mut dyn FnMut(String)
 }
 
 /// Kills everything in the container and waits for its init, by pidfd.
-fn end(container: &Container) -> Result<(), Error> {
+pub(super) fn end(container: &Container) -> Result<(), Error> {
     let init = match container.pidfd() {
         Err(Errno::ESRCH) => None,
         other => Some(other.map_err(|errno| Error::of_init(container, errno))?),

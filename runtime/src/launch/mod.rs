@@ -11,6 +11,7 @@ mod namespaces;
 mod options;
 mod process;
 mod run;
+mod salvage;
 mod start;
 mod supervise;
 mod sync;

@@ -73,6 +73,14 @@ impl Store {
         Container::open_locked(self.directory(id)?, id)
     }
 
+    /// A container whose state file can't be read, locked: nothing is known of it but its directory.
+    ///
+    /// # Errors
+    /// [`Error::Id`], [`Error::File`].
+    pub fn lock_malformed(&self, id: &str) -> Result<Container, Error> {
+        Container::lock_new(self.directory(id)?, State { id: id.to_owned(), ..State::default() })
+    }
+
     /// Removes the directory of a container whose state file can't be read.
     ///
     /// # Errors

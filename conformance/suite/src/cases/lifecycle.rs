@@ -145,6 +145,20 @@ pub const CASES: &[Case] = &[
         c.nothing_left()
     })
     .note("without a PID namespace the children must be found through the cgroup"),
+    case("delete-force-of-a-broken-state", |c| {
+        let pid = c.up()?;
+        let entries = fs::read_dir(c.root().join(&c.id)).or_fail("state directory")?;
+        for file in entries.flatten().filter(|entry| entry.file_name() != "config.json") {
+            if file.file_type().is_ok_and(|kind| kind.is_file()) {
+                fs::write(file.path(), "{").or_fail(file.path().display())?;
+            }
+        }
+        c.rt(&["state", &c.id])?.refused()?;
+        c.rt(&["delete", "--force", &c.id])?.succeeded()?;
+        must(!leftovers::alive(pid), "the process lives on")?;
+        c.nothing_left()
+    })
+    .note("a machine that lost power leaves such files; runc refuses to remove them"),
     case("id-can-be-used-again", |c| {
         for _ in 0..3 {
             c.up()?;
