@@ -3,6 +3,7 @@
 TARGET   = $(shell rustc -vV 2>/dev/null | sed -n 's/^host: //p')
 RTRUN    = target/$(TARGET)/release/rtrun
 PREFIX  ?= /usr/local
+HOOKS_DIR ?= /usr/share/containers/oci/hooks.d
 # One static file: no loader, no library to map at each of a container's three commands, nothing of the host to link with.
 STATIC  := -C target-feature=+crt-static -C relocation-model=static
 CARGO   := cargo
@@ -35,11 +36,15 @@ lab-test: build ## the cases that need that machine (LAB_TEST='--short', or patt
 	RUSTFLAGS="$(STATIC)" $(CARGO) build --quiet --release --target $(TARGET) -p rtrun-conformance
 	conformance/lab/lab --bin $(RTRUN) --bin target/$(TARGET)/release/rtrun-conformance $(LAB) test $(LAB_TEST)
 
-build: deps ## one static binary: target/<triple>/release/rtrun
-	RUSTFLAGS="$(STATIC)" $(CARGO) build --quiet --release --target $(TARGET) -p rtrun
+build: deps ## static binaries, rtrun and rtrun-hook: target/<triple>/release/
+	RUSTFLAGS="$(STATIC)" $(CARGO) build --quiet --release --target $(TARGET) -p rtrun -p rtrun-hooks
 
-install: build ## to $(DESTDIR)$(PREFIX)/bin (default PREFIX=/usr/local)
+install: build ## to $(DESTDIR)$(PREFIX)/bin (default PREFIX=/usr/local), hooks for podman and CRI-O to $(DESTDIR)$(HOOKS_DIR)
 	install -D -m 755 $(RTRUN) $(DESTDIR)$(PREFIX)/bin/rtrun
+	install -D -m 755 $(dir $(RTRUN))rtrun-hook $(DESTDIR)$(PREFIX)/bin/rtrun-hook
+	install -d $(DESTDIR)$(HOOKS_DIR)
+	for hook in hooks/hooks.d/*.json; do \
+		sed 's|/usr/local/bin/|$(PREFIX)/bin/|' "$$hook" >$(DESTDIR)$(HOOKS_DIR)/"$${hook##*/}" || exit 1; done
 
 lint: ## formatting, clippy, shell scripts
 	$(CARGO) fmt --all -- --check
