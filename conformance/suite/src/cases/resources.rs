@@ -70,6 +70,11 @@ pub const CASES: &[Case] = &[
         c.up()?;
         mentions("memory.oom_control", &c.cgroup_file("memory", "memory.oom_control", "")?, &["oom_kill_disable 1"])
     }),
+    case("memory-kernel-is-told-to-be-without-effect", |c| {
+        c.set("/linux/resources/memory", json!({"kernel": 50_000_000}));
+        mentions("warning", &c.create_with(&[])?.succeeded()?.stderr, &["kernel"])
+    })
+    .note("since Linux 5.16 the kernel takes the value and ignores it; crun says nothing"),
     case("memory-limit-is-enforced", |c| {
         host::needs_controller("memory")?;
         c.set("/linux/resources/memory", json!({"limit": 16_777_216, "swap": 16_777_216}));

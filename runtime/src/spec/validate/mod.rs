@@ -41,6 +41,7 @@ pub fn validate(spec: &Spec, bundle: &Path) -> Result<Vec<String>, Error> {
     hooks(spec)?;
     annotations::check(&spec.annotations)?;
     linux(&spec.linux)?;
+    warnings.extend(kernel_memory(spec.linux.resources.as_ref()));
     Ok(warnings)
 }
 
@@ -110,6 +111,14 @@ fn check_mount(mount: &Mount, field: &str, linux: &Linux, warnings: &mut Vec<Str
         return Err(Error::NeedsNamespace { field: format!("{field}.options: idmap"), namespace: "user" });
     }
     Ok(())
+}
+
+/// Linux 5.16 and later accept the limit and ignore it (`memory.kmem.limit_in_bytes` of cgroup v1); v2 has none.
+fn kernel_memory(resources: Option<&Resources>) -> Option<String> {
+    resources?.memory.as_ref()?.kernel.filter(|&limit| limit > 0).map(|_| {
+        "linux.resources.memory.kernel: the kernel has no such limit any more, it counts as memory.limit; passed over"
+            .to_owned()
+    })
 }
 
 fn hooks(spec: &Spec) -> Result<(), Error> {
