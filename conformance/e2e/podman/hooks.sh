@@ -90,7 +90,22 @@ test_hook_refuses_what_it_does_not_understand() {
     done
 }
 
+test_hook_works_as_prestart_for_old_callers() {
+    local runtime
+    alone_with_masks
+    mkdir -p "$work/old.d"
+    jq '.stages = ["prestart", "poststop"]' "$work/hooks.d/rtrun-irq-affinity.json" >"$work/old.d/irq.json"
+    for runtime in "${hook_runtimes[@]}"; do
+        podman --hooks-dir "$work/old.d" --runtime "$runtime" run --detach --network none --name quiet --cpuset-cpus 1 \
+            --annotation org.rtrun.irq.affinity=housekeeping $image pause
+        equal "$runtime: owner" "$(pid_of quiet)" "$(jq '.entries[0].owner.pid' /run/rtrun/ledger/ledger.json)"
+        podman --hooks-dir "$work/old.d" --runtime "$runtime" rm --force --time 0 quiet
+        masks_are "$before"
+    done
+}
+
 test_hook_is_not_called_without_an_annotation() {
+    alone_with_masks
     rm -rf /run/rtrun/ledger
     hooked "${hook_runtimes[0]}" run --rm --network none $image true
     [ ! -e /run/rtrun/ledger ]
