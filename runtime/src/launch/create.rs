@@ -10,7 +10,7 @@ use crate::device::net;
 use crate::rdt;
 use crate::rootfs::{self, Rootfs};
 use crate::spec::{self, Hooks, Spec, validate};
-use crate::state::{Container, Init, State, Status, Store, process_stat};
+use crate::state::{Container, Init, State, Status, Store, boot, process_stat};
 use crate::sys::clone::{Forked, fork_into};
 use crate::sys::{pidfd, self_exe};
 use nix::errno::Errno;
@@ -241,7 +241,8 @@ fn attend(
     wait_for(channel, Signal::Ready)?;
     plan.process.rlimits.apply(pid).map_err(super::process::Error::from)?;
     let stat = process_stat(pid).map_err(|errno| Error::Init { id: options.id.clone(), errno })?;
-    container.state.init = Some(Init { pid: pid.as_raw(), start_time: stat.start_time });
+    let boot = boot().map_err(|errno| Error::Init { id: options.id.clone(), errno })?;
+    container.state.init = Some(Init { pid: pid.as_raw(), start_time: stat.start_time, boot });
     container.save()?;
     if let Some(path) = &options.pid_file {
         write_pid_file(path, pid)?;
@@ -265,13 +266,27 @@ fn host_step(plan: &InitPlan, pid: Pid) -> Result<(), Error> {
     Ok(hooks::run("createRuntime", &hooks.create_runtime, &state, None)?)
 }
 
+const DIED: &str = "killed before it could say why; see the kernel log (OOM?)";
+
 /// The child's next message; its failure is ours.
 pub(crate) fn wait_for(channel: &Channel, wanted: Signal) -> Result<Message, Error> {
-    match channel.receive().map_err(Error::Channel)? {
-        Some(message) if message.signal == wanted => Ok(message),
-        Some(message) if message.signal == Signal::Failed => Err(Error::Child(message.text())),
-        Some(_) => Err(Error::Channel(Errno::EPROTO)),
-        None => Err(Error::Died { status: String::from("killed before it could say why; see the kernel log (OOM?)") }),
+    match channel.receive() {
+        Ok(Some(message)) if message.signal == wanted => Ok(message),
+        Ok(Some(message)) if message.signal == Signal::Failed => Err(Error::Child(message.text())),
+        Ok(Some(_)) => Err(Error::Channel(Errno::EPROTO)),
+        Ok(None) | Err(Errno::ECONNRESET) => Err(Error::Died { status: DIED.to_owned() }),
+        Err(errno) => Err(Error::Channel(errno)),
+    }
+}
+
+/// execve closes the child's end: the end of the stream is the success. A child that ends instead says why, or leaves
+/// unread what it was sent, which the kernel tells as ECONNRESET.
+pub(crate) fn wait_for_execve(channel: &Channel) -> Result<(), Error> {
+    match channel.receive() {
+        Ok(None) => Ok(()),
+        Ok(Some(message)) => Err(Error::Child(message.text())),
+        Err(Errno::ECONNRESET) => Err(Error::Died { status: DIED.to_owned() }),
+        Err(errno) => Err(Error::Channel(errno)),
     }
 }
 

@@ -1,6 +1,6 @@
 //! `start`: lets the parked init become the user's process, with its policy and affinity set from outside.
 
-use super::create::wait_for;
+use super::create::{wait_for, wait_for_execve};
 use super::sync::{Channel, Signal};
 use super::{Error, hooks};
 use crate::sched::{self, SchedAttr};
@@ -20,22 +20,19 @@ pub fn start(store: &Store, id: &str) -> Result<(), Error> {
 
 pub(crate) fn start_container(container: &Container) -> Result<(), Error> {
     let wrong = |status| Error::NotCreated { id: container.id().to_owned(), status };
-    let pid = container.pid().ok_or_else(|| wrong(Status::Stopped))?;
-    let connection = container.connect_start().map_err(|errno| match errno {
-        Errno::ECONNREFUSED | Errno::ENOENT => wrong(container.status()),
-        errno => Error::Channel(errno),
-    })?;
+    let pid = container.pid()?.ok_or_else(|| wrong(Status::Stopped))?;
+    let connection = match container.connect_start() {
+        Err(Errno::ECONNREFUSED | Errno::ENOENT) => return Err(wrong(container.status()?)),
+        other => other.map_err(Error::Channel)?,
+    };
     let init = Channel::from_socket(connection);
     init.send(Signal::Hooks, &[], &[]).map_err(Error::Channel)?;
     wait_for(&init, Signal::Ready)?;
     schedule(container, pid)?;
     init.send(Signal::Continue, &[], &[]).map_err(Error::Channel)?;
-    // execve closes the init's end: the end of the stream is the success.
-    if let Some(message) = init.receive().map_err(Error::Channel)? {
-        return Err(Error::Child(message.text()));
-    }
+    wait_for_execve(&init)?;
     let Some(all) = &container.state.hooks else { return Ok(()) };
-    hooks::run("poststart", &all.poststart, &container.oci_state(), None).map_err(|error| {
+    hooks::run("poststart", &all.poststart, &container.oci_state()?, None).map_err(|error| {
         // A failed poststart hook ends the container (runtime.md, lifecycle step 9); it may have ended itself.
         let _ = container.pidfd().map(|init| pidfd::signal(&init, Some(nix::sys::signal::Signal::SIGKILL)));
         error.into()
