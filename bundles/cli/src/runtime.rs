@@ -11,13 +11,14 @@ use crate::error::{Error, Result, errno};
 pub struct Runtime(PathBuf);
 
 impl Runtime {
-    /// As named, else `rtrun` beside this program, else on PATH.
+    /// As named, else as `RT_CONTAINER_RUNTIME` names it, else `rtrun` beside this program, else on PATH.
     ///
     /// # Errors
     /// [`Error::NoRuntime`].
     pub fn find(named: Option<&Path>) -> Result<Runtime> {
-        if let Some(path) = named {
-            return Ok(Runtime(path.to_path_buf()));
+        let variable = std::env::var_os("RT_CONTAINER_RUNTIME").map(PathBuf::from);
+        if let Some(path) = named.map(Path::to_path_buf).or(variable) {
+            return Ok(Runtime(path));
         }
         let own = std::env::current_exe().unwrap_or_default();
         let path = std::env::var_os("PATH").unwrap_or_default();

@@ -64,7 +64,8 @@ fn existing(name: &str) -> Result<Joined> {
 }
 
 fn bridged(agent: &str, bridge: &str, address: &str, gateway: Option<&str>) -> Result<Joined> {
-    if !Path::new("/sys/class/net").join(bridge).join("bridge").exists() {
+    // /sys may show another network namespace's interfaces: ip asks the kernel for ours.
+    if ip(&["link", "show", bridge, "type", "bridge"]).is_err() {
         return Err(Error::Option {
             option: "net",
             value: format!("bridge:{bridge}"),

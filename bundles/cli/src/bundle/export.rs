@@ -39,9 +39,10 @@ pub fn write(folder: &Path, app: &App, options: &LaunchOptions, decided: &Decide
     own_files_only(&folder.join("config.json"))
 }
 
-/// Copies a file or a whole folder with owners, modes and links, by reflink where the file system has it: `cp(1)`.
+/// Copies a file, or the one that a link names, or a whole folder with owners, modes and links; by reflink where the file
+/// system has it: `cp(1)`.
 fn copy(from: &Path, to: &Path) -> Result<()> {
-    let output = Command::new("cp").args(["-a", "--reflink=auto", "--"]).arg(from).arg(to).output();
+    let output = Command::new("cp").args(["-a", "-H", "--reflink=auto", "--"]).arg(from).arg(to).output();
     let output = output.map_err(Error::file("copy", from))?;
     if output.status.success() {
         return Ok(());

@@ -76,8 +76,8 @@ pub struct LaunchOptions {
     /// Write a bundle that rtrun, podman or containerd can run, and do nothing else
     #[arg(long, value_name = "DIR")]
     pub write_bundle: Option<PathBuf>,
-    /// The runtime [default: rtrun beside this program, or on PATH]
-    #[arg(long, value_name = "PATH", env = "RT_CONTAINER_RUNTIME")]
+    /// The runtime [default: $RT_CONTAINER_RUNTIME, else rtrun beside this program, else on PATH]
+    #[arg(long, value_name = "PATH")]
     pub runtime: Option<PathBuf>,
 }
 
