@@ -37,13 +37,13 @@ pub struct Options {
     /// Width of the histogram, microseconds; later wake-ups are counted as overflows
     #[arg(long, env = "LATENCY_HISTOGRAM", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub histogram: u32,
-    /// Lock all memory (mlockall)
-    #[arg(long, env = "LATENCY_MLOCK", default_value_t = true, action = clap::ArgAction::Set)]
-    pub mlock: bool,
+    /// Lock all memory (mlockall): true, false, or try, which measures unlocked where it is not allowed
+    #[arg(long, env = "LATENCY_MLOCK", value_enum, default_value_t = Lock::True)]
+    pub mlock: Lock,
     /// Bound on the idle states' exit latency while measuring, microseconds, or `off` to leave them as they are
     #[arg(long, env = "LATENCY_DMA_LATENCY", default_value = "0", value_parser = dma_latency)]
     pub dma_latency: DmaLatency,
-    /// Final results as cyclictest's --json
+    /// Final results as cyclictest's --json; `-` for standard output, without the text
     #[arg(long, env = "LATENCY_JSON", value_name = "FILE")]
     pub json: Option<PathBuf>,
     /// Histogram as cyclictest's --histfile
@@ -61,6 +61,17 @@ pub enum Method {
     Nanosleep,
     /// timerfd_settime(2), absolute, and read(2)
     Timerfd,
+}
+
+/// Whether memory is locked.
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lock {
+    /// It must be
+    True,
+    /// It is not
+    False,
+    /// It is where that is allowed
+    Try,
 }
 
 /// Scheduling policy of the measuring threads.

@@ -13,7 +13,7 @@ use time::OffsetDateTime;
 use crate::clock::Nanos;
 use crate::error::{Error, Result};
 use crate::measure::{Measured, Task, measure};
-use crate::options::{Options, Policy};
+use crate::options::{Lock, Options, Policy};
 use crate::record::Record;
 use crate::system;
 
@@ -24,6 +24,8 @@ pub struct Run {
     pub start: OffsetDateTime,
     /// And of its end.
     pub end: OffsetDateTime,
+    /// Whether all memory was locked.
+    pub locked: bool,
     /// Whether `/dev/cpu_dma_latency` was held.
     pub dma_latency_held: bool,
     /// One a CPU.
@@ -41,9 +43,11 @@ pub fn run(options: &Options) -> Result<Run> {
     let tasks = tasks(options)?;
     // Before the threads, which inherit the mask: the main thread alone takes these signals.
     let ending = block_ending_signals()?;
-    if options.mlock {
-        system::lock_memory()?;
-    }
+    let locked = match options.mlock {
+        Lock::False => false,
+        Lock::True => system::lock_memory().map(|()| true)?,
+        Lock::Try => system::lock_memory().is_ok(),
+    };
     let held = options.dma_latency.0.map(system::hold_dma_latency).transpose()?.flatten();
     let start = OffsetDateTime::now_utc();
     let stop = Arc::clone(&tasks[0].stop);
@@ -52,7 +56,7 @@ pub fn run(options: &Options) -> Result<Run> {
     wait(&threads, options.duration, &ending);
     stop.store(true, Ordering::Relaxed);
     let ended = threads.into_iter().map(join).collect::<Result<Vec<_>>>()?;
-    Ok(Run { start, end: OffsetDateTime::now_utc(), dma_latency_held: held.is_some(), threads: ended })
+    Ok(Run { start, locked, end: OffsetDateTime::now_utc(), dma_latency_held: held.is_some(), threads: ended })
 }
 
 fn tasks(options: &Options) -> Result<Vec<Task>> {

@@ -111,28 +111,12 @@ fn the_log_gives_every_sample_back() {
     let tags = [latency, corrected].map(|interval| interval.tag().unwrap().as_str().to_owned());
     assert_eq!(tags, ["cpu0", "cpu0-corrected"]);
     let decode = |text: &str| {
-        let bytes = base64(text);
+        let bytes = data_encoding::BASE64.decode(text.as_bytes()).unwrap();
         Deserializer::new().deserialize::<u64, _>(&mut bytes.as_slice()).unwrap()
     };
     assert_eq!(decode(latency.encoded_histogram()).len(), 100);
     let missed = files.json["thread"]["0"]["missed"].as_u64().unwrap();
     assert_eq!(decode(corrected.encoded_histogram()).len(), 100 + missed);
-}
-
-/// RFC 4648 base64, which the log is written in.
-fn base64(text: &str) -> Vec<u8> {
-    const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let (mut bits, mut count, mut bytes) = (0u32, 0, Vec::new());
-    for symbol in text.bytes().filter(|&byte| byte != b'=') {
-        bits = bits << 6 | ALPHABET.iter().position(|&letter| letter == symbol).unwrap() as u32;
-        count += 6;
-        if count >= 8 {
-            count -= 8;
-            bytes.push((bits >> count) as u8);
-            bits &= (1 << count) - 1;
-        }
-    }
-    bytes
 }
 
 #[test]

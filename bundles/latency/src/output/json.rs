@@ -1,19 +1,27 @@
 //! cyclictest's `--json` document, file version 1 (rt-tests, src/lib/rt-utils.c and src/cyclictest/cyclictest.c), with
 //! what this agent knows beyond it under keys of its own. Two of cyclictest's keys do end in a colon.
 
+use data_encoding::BASE64;
+use hdrhistogram::Histogram;
+use hdrhistogram::serialization::{Serializer, V2DeflateSerializer};
 use serde_json::{Map, Value, json};
 use time::format_description::well_known::Rfc2822;
 
 use super::command_line;
+use crate::error::{Error, Result};
 use crate::measure::Measured;
 use crate::run::Run;
 use crate::system::is_realtime;
 
-/// The document.
-pub fn json(run: &Run) -> String {
+/// The document. `hdr` of a thread is its HdrHistogram of nanoseconds (V2, deflated, base64), which can be merged with others.
+///
+/// # Errors
+/// [`Error::Histogram`] when one can't be written down.
+pub fn json(run: &Run) -> Result<String> {
     let date = |time: time::OffsetDateTime| time.format(&Rfc2822).unwrap_or_default();
+    let numbered = run.threads.iter().enumerate();
     let threads: Map<String, Value> =
-        run.threads.iter().enumerate().map(|(index, thread)| (index.to_string(), one(thread))).collect();
+        numbered.map(|(index, thread)| Ok((index.to_string(), one(thread, run.locked)?))).collect::<Result<_>>()?;
     let document = json!({
         "file_version": 1,
         "cmdline:": command_line(),
@@ -26,7 +34,7 @@ pub fn json(run: &Run) -> String {
         "resolution_in_ns": 0,
         "thread": threads,
     });
-    format!("{document:#}\n")
+    Ok(format!("{document:#}\n"))
 }
 
 fn sysinfo() -> Value {
@@ -42,7 +50,7 @@ fn sysinfo() -> Value {
     })
 }
 
-fn one(thread: &Measured) -> Value {
+fn one(thread: &Measured, locked: bool) -> Result<Value> {
     let record = &thread.record;
     let seen = record.bins.iter().enumerate().filter(|&(_, &count)| count > 0);
     let histogram: Map<String, Value> = seen.map(|(bin, &count)| (bin.to_string(), json!(count))).collect();
@@ -50,7 +58,7 @@ fn one(thread: &Measured) -> Value {
         .iter()
         .map(|&p| (p.to_string(), json!(record.latency.value_at_percentile(p))))
         .collect();
-    json!({
+    Ok(json!({
         "histogram": histogram,
         "cycles": record.cycles,
         "min": if record.cycles == 0 { 0 } else { record.min / 1_000 },
@@ -68,7 +76,17 @@ fn one(thread: &Measured) -> Value {
         "voluntary_switches": thread.usage.voluntary_switches,
         "involuntary_switches": thread.usage.involuntary_switches,
         "smis": thread.usage.smis,
-    })
+        "mlocked": locked,
+        "hdr": encoded(&record.latency)?,
+        "hdr_corrected": encoded(&record.corrected)?,
+    }))
+}
+
+fn encoded(histogram: &Histogram<u64>) -> Result<String> {
+    let mut bytes = Vec::new();
+    let written = V2DeflateSerializer::new().serialize(histogram, &mut bytes);
+    written.map_err(|error| Error::Histogram { what: "a thread", problem: error.to_string() })?;
+    Ok(BASE64.encode(&bytes))
 }
 
 /// The NUMA node of a CPU: the link `nodeN` in its folder of sysfs; 0 where there is none.

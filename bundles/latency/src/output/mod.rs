@@ -17,8 +17,11 @@ use crate::run::Run;
 /// # Errors
 /// A file that can't be written.
 pub fn write(options: &Options, run: &Run) -> Result<()> {
-    if let Some(path) = &options.json {
-        save(path, json::json(run).as_bytes())?;
+    let to_stdout = options.json.as_deref() == Some(Path::new("-"));
+    match &options.json {
+        Some(_) if to_stdout => print!("{}", json::json(run)?),
+        Some(path) => save(path, json::json(run)?.as_bytes())?,
+        None => {}
     }
     if let Some(path) = &options.histfile {
         save(path, histogram::histogram(options.histogram, run).as_bytes())?;
@@ -26,7 +29,9 @@ pub fn write(options: &Options, run: &Run) -> Result<()> {
     if let Some(path) = &options.hlog {
         save(path, &hlog::log(run)?)?;
     }
-    print!("{}", text::text(options, run));
+    if !to_stdout {
+        print!("{}", text::text(options, run));
+    }
     Ok(())
 }
 
