@@ -10,6 +10,7 @@ mod commands;
 mod error;
 mod host;
 mod image;
+mod latency;
 mod runtime;
 
 use std::process::ExitCode;

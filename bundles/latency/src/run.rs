@@ -32,6 +32,8 @@ pub struct Run {
     pub threads: Vec<Measured>,
 }
 
+/// Of a measuring thread, bytes: locked memory counts against RLIMIT_MEMLOCK, of which a container has 8 MiB by default.
+const STACK: usize = 256 * 1024;
 /// How often the main thread looks whether all have ended.
 const LOOK: Duration = Duration::from_millis(50);
 
@@ -101,7 +103,7 @@ fn cpus(asked: Option<&str>) -> Result<Vec<usize>> {
 fn spawn(task: Task, options: &Options) -> Result<JoinHandle<Result<Measured>>> {
     let record = Record::new(options.histogram)?;
     let name = format!("latency/{}", task.cpu);
-    Builder::new().name(name).spawn(move || measure(&task, record)).map_err(Error::Thread)
+    Builder::new().name(name).stack_size(STACK).spawn(move || measure(&task, record)).map_err(Error::Thread)
 }
 
 fn join(thread: JoinHandle<Result<Measured>>) -> Result<Measured> {

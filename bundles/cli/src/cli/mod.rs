@@ -1,11 +1,13 @@
 //! The command line, in one definition.
 
+mod latency;
 mod launch;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+pub use latency::{LatencyOptions, Load};
 pub use launch::{Deadline, LaunchOptions, Network, Restart};
 
 /// Starts programs in real-time containers.
@@ -67,6 +69,8 @@ pub enum Command {
         /// Its name
         name: String,
     },
+    /// Compare wake-up latency: bare host, rtrun, other runtimes
+    Latency(LatencyOptions),
     /// The supervisor of a detached agent
     #[command(hide = true)]
     Supervise(Supervise),
