@@ -147,7 +147,7 @@ impl Cgroup {
     }
 
     /// v1's files for the controllers that a v1 hierarchy has, v2's for the others.
-    fn settings(&self, resources: &Resources) -> Result<Vec<Setting>, Error> {
+    pub(super) fn settings(&self, resources: &Resources) -> Result<Vec<Setting>, Error> {
         let has_v1 = |setting: &Setting| self.controller(&setting.controller).is_some();
         let mut settings: Vec<Setting> = v1::settings(resources).into_iter().filter(has_v1).collect();
         settings.extend(v2::settings(resources).into_iter().filter(|setting| !has_v1(setting)));

@@ -110,6 +110,18 @@ pub enum Error {
     /// systemd makes a scope around a process, and none was given.
     #[error("the systemd manager needs the container's init before it can make a scope")]
     NoInit,
+    /// A partition was refused.
+    #[error("org.rtrun.cpus.partition: writing {value:?} to {path}: {errno}{why}")]
+    Partition {
+        /// What was written.
+        value: String,
+        /// Where.
+        path: PathBuf,
+        /// What the kernel said.
+        errno: Errno,
+        /// Who has the CPUs as well, or nothing.
+        why: String,
+    },
     /// Real-time bandwidth was refused.
     #[error(
         "real-time budget of {budget_us} us: writing {value} to {path}: {errno}; \

@@ -10,11 +10,13 @@
 mod bpf;
 mod create;
 mod dbus;
+mod describe;
 mod devices;
 mod error;
 mod freezer;
 mod knob;
 pub(crate) mod layout;
+mod partition;
 mod path;
 mod realtime;
 mod setting;
@@ -25,7 +27,9 @@ mod v1;
 mod v2;
 
 pub use dbus::BusError;
+pub use describe::PlannedFile;
 pub use error::Error;
+pub use realtime::RealtimeGroup;
 pub use stats::Stats;
 
 use crate::spec::{Resources, Spec};

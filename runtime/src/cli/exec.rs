@@ -51,6 +51,9 @@ pub(super) struct Exec {
     /// Number of descriptors after standard error to pass on
     #[arg(long, value_name = "N", default_value_t = 0)]
     preserve_fds: u32,
+    /// With the policy of the container's process; without it, as SCHED_OTHER unless --process says otherwise
+    #[arg(long)]
+    sched: bool,
     /// cgroup below the container's to run in
     #[arg(long, value_name = "PATH", default_value = "", hide_default_value = true)]
     cgroup: String,
@@ -70,7 +73,7 @@ pub(super) struct Exec {
 impl Command for Exec {
     fn run(self, globals: &Globals) -> Result<u8, Error> {
         let target = Target::find(&globals.store(), &self.id, self.ignore_paused)?;
-        let process = match &self.process {
+        let mut process = match &self.process {
             Some(file) => {
                 let mut process = load_process(file)?;
                 // containerd and conmon say it in the file, people on the command line
@@ -79,6 +82,9 @@ impl Command for Exec {
             }
             None => self.on_top_of(target.process()),
         };
+        if self.sched && process.scheduler.is_none() {
+            process.scheduler = target.scheduler().cloned();
+        }
         let options = ExecOptions {
             detach: self.detach,
             console_socket: self.console_socket,
@@ -96,6 +102,8 @@ impl Exec {
     fn on_top_of(&self, own: Option<&Process>) -> Process {
         let mut process = own.cloned().unwrap_or_default();
         process.args.clone_from(&self.args);
+        // A second process of the same priority would compete with the first: --sched asks for it.
+        process.scheduler = None;
         process.terminal = self.tty;
         process.env.extend(self.env.iter().cloned());
         process.no_new_privileges |= self.no_new_privs;

@@ -12,9 +12,11 @@ mod exec;
 mod features;
 mod freeze;
 mod globals;
+mod inspect;
 mod kill;
 mod list;
 mod log;
+mod plan;
 mod ps;
 mod run;
 mod spec;
@@ -137,6 +139,9 @@ pub enum Error {
     /// The node's ledger.
     #[error(transparent)]
     Ledger(Box<rtrun_hooks::ledger::Error>),
+    /// What this host can't give.
+    #[error(transparent)]
+    Plan(#[from] Box<crate::plan::Error>),
     /// The launch.
     #[error(transparent)]
     Launch(#[from] crate::launch::Error),
@@ -194,6 +199,8 @@ const COMMANDS: &[Entry] = &[
     entry::<events::Events>("events", "print what a container uses"),
     entry::<checkpoint::Checkpoint>("checkpoint", "write a container's processes to files"),
     entry::<checkpoint::Restore>("restore", "make a container from a checkpoint"),
+    entry::<plan::Plan>("plan", "print what a bundle's container would be given, and change nothing"),
+    entry::<inspect::Inspect>("inspect", "print what a container was given, and what the kernel shows of it"),
     entry::<annotations::Annotations>("annotations", "list the org.rtrun annotations"),
     entry::<check::Check>("check", "is this host ready for real-time containers"),
     entry::<devices::Devices>("devices", "list the cards of this host and who has them"),

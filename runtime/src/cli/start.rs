@@ -9,7 +9,7 @@ pub(super) struct Start {
 
 impl Command for Start {
     fn run(self, globals: &Globals) -> Result<u8, Error> {
-        crate::launch::start(&globals.store(), &self.id)?;
+        crate::launch::start(&globals.store(), &self.id, &mut globals.warn())?;
         Ok(0)
     }
 }

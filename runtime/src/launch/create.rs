@@ -3,14 +3,17 @@
 use super::init::{self, InitPlan};
 use super::namespaces::{Joined, Namespaces};
 use super::process::ProcessPlan;
+use super::realtime;
 use super::sync::{Channel, Message, Recorded, Signal};
 use super::{CreateOptions, Error, console, hooks, userns};
 use crate::cgroup::Cgroup;
 use crate::device::net;
+use crate::host::Host;
+use crate::plan::Plan;
 use crate::rdt;
 use crate::rootfs::{self, Rootfs};
 use crate::spec::{self, Hooks, Spec, validate};
-use crate::state::{Container, Init, State, Status, Store, boot, process_stat};
+use crate::state::{Container, Init, State, Status, Store, process_stat};
 use crate::sys::clone::{Forked, fork_into};
 use crate::sys::{pidfd, self_exe};
 use nix::errno::Errno;
@@ -41,8 +44,11 @@ pub(crate) fn create(
     let bundle = absolute(&options.bundle)?;
     let config = options.config.clone().unwrap_or_else(|| bundle.join("config.json"));
     let text = std::fs::read(&config).map_err(|source| spec::Error::Read { path: config.clone(), source })?;
-    let spec = spec::parse(&text, &config.display().to_string())?;
+    let mut spec = spec::parse(&text, &config.display().to_string())?;
     validate::validate(&spec, &bundle)?.into_iter().for_each(&mut *warn);
+    let cgroup = Cgroup::plan(&spec, &options.id, options.manager, options.rootless)?;
+    let realtime = Plan::for_container(&mut spec, &cgroup, &Host::default()).map_err(Box::new)?;
+    realtime.iter().flat_map(|plan| &plan.warnings).for_each(|warning| warn(warning.clone()));
     let process = spec.process.clone().unwrap_or_default();
 
     let namespaces = Namespaces::plan(&spec.linux)?;
@@ -58,7 +64,6 @@ pub(crate) fn create(
         userns_fd: namespaces.user.as_ref().map(AsFd::as_fd),
     })?;
     let process_plan = ProcessPlan::plan(&process, &spec.linux, options.preserve_fds, warn)?;
-    let cgroup = Cgroup::plan(&spec, &options.id, options.manager, options.rootless)?;
     let console = match (console, &options.console_socket) {
         (Some(console), _) => Some(console),
         (None, Some(_)) if !process.terminal => return Err(Error::UnusedConsoleSocket),
@@ -70,7 +75,11 @@ pub(crate) fn create(
     let rdt = spec.linux.intel_rdt.as_ref().map(|rdt| rdt::Group::plan(rdt, &options.id)).transpose()?;
 
     let cover = rootfs.cover().cloned();
-    let state = State { rdt, cover, ..initial_state(&spec, &bundle, options, &cgroup) };
+    let mut state = State { rdt, cover, ..initial_state(&spec, &bundle, options, &cgroup) };
+    if let Some(plan) = &realtime {
+        state.scheduler.clone_from(&plan.profile.scheduler);
+        state.realtime = Some(Box::new(plan.realtime()));
+    }
     let mut container = store.create(state)?;
     let prepared = prepare(&container, &text).and_then(|start_socket| {
         // As hooks see it: `created` begins with step 2 of the lifecycle, the hooks of create are its step 3 and later.
@@ -83,10 +92,11 @@ pub(crate) fn create(
             cgroup: cgroup.clone(),
             entry: None,
             console,
+            realtime,
             start_socket,
             state,
         };
-        launch(&mut container, plan, options)
+        launch(&mut container, plan, options, warn)
     });
     match prepared {
         Ok((pid, pidfd)) => Ok(Created { container, pid, pidfd }),
@@ -113,7 +123,12 @@ fn prepare(container: &Container, config: &[u8]) -> Result<OwnedFd, Error> {
 }
 
 /// Clones the init, does the host's part beside it, and records it.
-fn launch(container: &mut Container, mut plan: InitPlan, options: &CreateOptions) -> Result<(Pid, OwnedFd), Error> {
+fn launch(
+    container: &mut Container,
+    mut plan: InitPlan,
+    options: &CreateOptions,
+    warn: &mut dyn FnMut(String),
+) -> Result<(Pid, OwnedFd), Error> {
     let resources = plan.spec.linux.resources.clone();
     // The child is born in its v2 cgroup, which costs a twentieth of a write to cgroup.procs.
     if !plan.cgroup.needs_init_first() {
@@ -123,7 +138,7 @@ fn launch(container: &mut Container, mut plan: InitPlan, options: &CreateOptions
     let forked = match (&plan.namespaces.user, &plan.namespaces.pid) {
         (None, None) => clone_init(plan.namespaces.clone_flags(), &plan)?,
         (None, Some(pid)) => clone_into_pid(pid, &plan)?,
-        (Some(_), _) => return joined_user(container, plan, (ours, theirs), options),
+        (Some(_), _) => return joined_user(container, plan, (ours, theirs), options, warn),
     };
     match forked {
         Forked::Child => {
@@ -135,7 +150,7 @@ fn launch(container: &mut Container, mut plan: InitPlan, options: &CreateOptions
         }
         Forked::Parent { pid, pidfd } => {
             drop(theirs);
-            attend(container, &plan, &ours, pid, &pidfd, options)
+            attend(container, &plan, &ours, (pid, &pidfd), options, warn)
                 .inspect_err(|_| reap(pid, &pidfd))
                 .map(|()| (pid, pidfd))
         }
@@ -165,6 +180,7 @@ fn joined_user(
     plan: InitPlan,
     (ours, theirs): (Channel, Channel),
     options: &CreateOptions,
+    warn: &mut dyn FnMut(String),
 ) -> Result<(Pid, OwnedFd), Error> {
     match clone_init(0, &plan)? {
         Forked::Child => {
@@ -182,7 +198,7 @@ fn joined_user(
             let pid = Pid::from_raw(message?.pid());
             drop(theirs);
             let pidfd = pidfd::open(pid).map_err(Error::Channel)?;
-            attend(container, &plan, &ours, pid, &pidfd, options)
+            attend(container, &plan, &ours, (pid, &pidfd), options, warn)
                 .inspect_err(|_| reap(pid, &pidfd))
                 .map(|()| (pid, pidfd))
         }
@@ -211,9 +227,9 @@ fn attend(
     container: &mut Container,
     plan: &InitPlan,
     channel: &Channel,
-    pid: Pid,
-    pidfd: &OwnedFd,
+    (pid, pidfd): (Pid, &OwnedFd),
     options: &CreateOptions,
+    warn: &mut dyn FnMut(String),
 ) -> Result<(), Error> {
     let spec = &plan.spec;
     if plan.namespaces.new_user() {
@@ -233,6 +249,9 @@ fn attend(
         group.create()?;
         group.add(pid)?;
     }
+    if let Some(realtime) = &plan.realtime {
+        engage(container, realtime, &plan.cgroup, channel, pid, warn)?;
+    }
     if plan.wants_host_step() {
         wait_for(channel, Signal::Hooks)?;
         host_step(plan, pid)?;
@@ -241,8 +260,7 @@ fn attend(
     wait_for(channel, Signal::Ready)?;
     plan.process.rlimits.apply(pid).map_err(super::process::Error::from)?;
     let stat = process_stat(pid).map_err(|errno| Error::Init { id: options.id.clone(), errno })?;
-    let boot = boot().map_err(|errno| Error::Init { id: options.id.clone(), errno })?;
-    container.state.init = Some(Init { pid: pid.as_raw(), start_time: stat.start_time, boot });
+    container.state.init = Some(Init { pid: pid.as_raw(), start_time: stat.start_time });
     container.save()?;
     if let Some(path) = &options.pid_file {
         write_pid_file(path, pid)?;
@@ -251,6 +269,26 @@ fn attend(
         super::send_pidfd(path, pidfd)?;
     }
     send(channel, Signal::Recorded, &Recorded { pid: pid.as_raw(), ignored: stat.ignored }.to_bytes())
+}
+
+/// The ledger and the partition, beside the child's mounts.
+fn engage(
+    container: &mut Container,
+    plan: &Plan,
+    cgroup: &Cgroup,
+    channel: &Channel,
+    pid: Pid,
+    warn: &mut dyn FnMut(String),
+) -> Result<(), Error> {
+    let stat = process_stat(pid).map_err(|errno| Error::Init { id: container.id().to_owned(), errno })?;
+    let init = Init { pid: pid.as_raw(), start_time: stat.start_time };
+    match realtime::engage(container, plan, cgroup, init, warn) {
+        // It has ended: what it said last is the better error.
+        Err(error @ Error::Ledger(_)) if process_stat(pid).is_ok_and(|stat| stat.state == b'Z') => {
+            wait_for(channel, Signal::Ready).and(Err(error))
+        }
+        other => other,
+    }
 }
 
 fn host_step(plan: &InitPlan, pid: Pid) -> Result<(), Error> {
@@ -266,27 +304,13 @@ fn host_step(plan: &InitPlan, pid: Pid) -> Result<(), Error> {
     Ok(hooks::run("createRuntime", &hooks.create_runtime, &state, None)?)
 }
 
-const DIED: &str = "killed before it could say why; see the kernel log (OOM?)";
-
 /// The child's next message; its failure is ours.
 pub(crate) fn wait_for(channel: &Channel, wanted: Signal) -> Result<Message, Error> {
-    match channel.receive() {
-        Ok(Some(message)) if message.signal == wanted => Ok(message),
-        Ok(Some(message)) if message.signal == Signal::Failed => Err(Error::Child(message.text())),
-        Ok(Some(_)) => Err(Error::Channel(Errno::EPROTO)),
-        Ok(None) | Err(Errno::ECONNRESET) => Err(Error::Died { status: DIED.to_owned() }),
-        Err(errno) => Err(Error::Channel(errno)),
-    }
-}
-
-/// execve closes the child's end: the end of the stream is the success. A child that ends instead says why, or leaves
-/// unread what it was sent, which the kernel tells as ECONNRESET.
-pub(crate) fn wait_for_execve(channel: &Channel) -> Result<(), Error> {
-    match channel.receive() {
-        Ok(None) => Ok(()),
-        Ok(Some(message)) => Err(Error::Child(message.text())),
-        Err(Errno::ECONNRESET) => Err(Error::Died { status: DIED.to_owned() }),
-        Err(errno) => Err(Error::Channel(errno)),
+    match channel.receive().map_err(Error::Channel)? {
+        Some(message) if message.signal == wanted => Ok(message),
+        Some(message) if message.signal == Signal::Failed => Err(Error::Child(message.text())),
+        Some(_) => Err(Error::Channel(Errno::EPROTO)),
+        None => Err(Error::Died { status: String::from("killed before it could say why; see the kernel log (OOM?)") }),
     }
 }
 
@@ -308,11 +332,13 @@ pub(crate) fn reap(pid: Pid, pidfd: &OwnedFd) {
 /// poststop hooks: those of create may have made what they undo (runtime.md, Lifecycle, steps 3 to 5).
 fn undo(container: &Container, cgroup: &Cgroup, warn: &mut dyn FnMut(String)) {
     let _ = cgroup.kill(nix::sys::signal::Signal::SIGKILL);
+    let _ = realtime::release(container);
     let _ = container.state.cover.as_ref().map(rootfs::Cover::remove);
     let _ = cgroup.remove();
     if let Some(group) = &container.state.rdt {
         let _ = group.remove();
     }
+    realtime::dissolve(container);
     let _ = container.remove();
     super::delete::run_poststop(container, warn);
 }

@@ -29,8 +29,8 @@ pub fn kill(store: &Store, id: &str, number: i32, all: bool) -> Result<(), Error
         other => other.map_err(|errno| Error::Kill { number, id: id.to_owned(), errno })?,
     }
     // A frozen task doesn't see SIGKILL on cgroup v1.
-    if let Some(cgroup) = container.cgroup().filter(|_| signal == Some(Signal::SIGKILL)) {
-        if cgroup.frozen()? {
+    if signal == Some(Signal::SIGKILL) && container.status() == Status::Paused {
+        if let Some(cgroup) = container.cgroup() {
             cgroup.thaw()?;
         }
     }
@@ -49,11 +49,9 @@ pub fn delete(store: &Store, id: &str, force: bool, warn: &mut dyn FnMut(String)
         Err(crate::state::Error::Malformed { .. }) if force => return salvage::delete(store, id, warn),
         other => other?,
     };
-    if !force {
-        let status = container.status()?;
-        if status != Status::Stopped {
-            return Err(Error::NotStopped { id: id.to_owned(), status });
-        }
+    let status = container.status();
+    if status != Status::Stopped && !force {
+        return Err(Error::NotStopped { id: id.to_owned(), status });
     }
     // Of a stopped one too: what outlived the init, its children without a PID namespace or the child of a create that
     // was killed.
@@ -67,11 +65,11 @@ pub(super) fn end(container: &Container) -> Result<(), Error> {
         Err(Errno::ESRCH) => None,
         other => Some(other.map_err(|errno| Error::of_init(container, errno))?),
     };
-    let killed = init.as_ref().map_or(Ok(()), |init| pidfd::signal(init, Some(Signal::SIGKILL)));
-    match (container.cgroup(), killed) {
-        (Some(cgroup), _) => cgroup.kill(Signal::SIGKILL)?,
-        (None, Ok(()) | Err(Errno::ESRCH)) => {}
-        (None, Err(errno)) => return Err(Error::Kill { number: libc::SIGKILL, id: container.id().to_owned(), errno }),
+    if let Some(init) = &init {
+        let _ = pidfd::signal(init, Some(Signal::SIGKILL));
+    }
+    if let Some(cgroup) = container.cgroup() {
+        cgroup.kill(Signal::SIGKILL)?;
     }
     let Some(init) = init else { return Ok(()) };
     match pidfd::wait_ended(&init, END_LIMIT_MS).map_err(Error::Channel)? {
@@ -82,6 +80,7 @@ pub(super) fn end(container: &Container) -> Result<(), Error> {
 
 /// Mounts on the host, cgroups, resctrl groups, directory, then the poststop hooks, which by the specification see it deleted.
 pub(crate) fn remove(container: &Container, warn: &mut dyn FnMut(String)) -> Result<(), Error> {
+    super::realtime::release(container)?;
     if let Some(cover) = &container.state.cover {
         cover.remove()?;
     }
@@ -91,6 +90,7 @@ pub(crate) fn remove(container: &Container, warn: &mut dyn FnMut(String)) -> Res
     if let Some(group) = &container.state.rdt {
         group.remove()?;
     }
+    super::realtime::dissolve(container);
     container.remove()?;
     run_poststop(container, warn);
     Ok(())

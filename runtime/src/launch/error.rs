@@ -1,6 +1,6 @@
 use super::{console, hooks, init, namespaces, process, userns};
 use crate::state::Status;
-use crate::{cgroup, device, rdt, rootfs, sched, spec, state, sys};
+use crate::{cgroup, device, plan, rdt, rootfs, sched, spec, state, sys};
 use nix::errno::Errno;
 use nix::sched::CloneFlags;
 use std::io;
@@ -36,6 +36,14 @@ pub enum Error {
     Setup(#[from] init::Error),
     #[error(transparent)]
     NetDevices(#[from] device::net::Error),
+    #[error(transparent)]
+    Plan(#[from] Box<plan::Error>),
+    #[error(transparent)]
+    Ledger(#[from] Box<rtrun_hooks::ledger::Error>),
+    #[error(transparent)]
+    Clock(#[from] Box<rtrun_hooks::clock::Error>),
+    #[error("not in effect: {0}; org.rtrun.verify=warn starts the container all the same")]
+    NotInEffect(String),
     #[error(transparent)]
     Rdt(#[from] rdt::Error),
     #[error(transparent)]

@@ -5,6 +5,7 @@ use super::process::{self, ProcessPlan};
 use super::sync::{Channel, Message, Signal};
 use super::{console, hooks};
 use crate::cgroup::{Cgroup, Entry};
+use crate::plan::Plan;
 use crate::rootfs::{self, CgroupMount, CgroupView, Root, Rootfs};
 use crate::spec::{Hooks, Spec};
 use crate::state::{OciState, Status};
@@ -13,10 +14,6 @@ use nix::sys::socket::{Shutdown, accept4, shutdown};
 use nix::unistd::{Gid, Uid};
 use std::convert::Infallible;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
-
-/// How long an init that can't accept a call waits before it tries again.
-const ACCEPT_AGAIN: std::time::Duration = std::time::Duration::from_millis(1);
-const ACCEPT_TRIES: u32 = 1000;
 
 /// Why the init can't come up.
 #[derive(Debug, thiserror::Error)]
@@ -63,6 +60,8 @@ pub(crate) struct InitPlan {
     /// Made before the clone, unless the manager wants a pid.
     pub(crate) entry: Option<Entry>,
     pub(crate) console: Option<OwnedFd>,
+    /// For a container that asks for real-time treatment.
+    pub(crate) realtime: Option<Plan>,
     pub(crate) start_socket: OwnedFd,
     /// As hooks get it; pid and status are filled in.
     pub(crate) state: OciState,
@@ -171,10 +170,7 @@ fn park(plan: &mut InitPlan) -> Error {
                 return error;
             }
             Ok(_) => {}
-            // One call is lost, not the container.
-            Err(errno) => {
-                let _ = connection.send(Signal::Failed, Error::Channel(errno).to_string().as_bytes(), &[]);
-            }
+            Err(errno) => return Error::Channel(errno),
         }
     }
 }
@@ -184,26 +180,22 @@ fn park(plan: &mut InitPlan) -> Error {
 fn start(plan: &mut InitPlan, connection: &Channel) -> Result<Infallible, Error> {
     let hooks = plan.hooks().start_container;
     hooks::run("startContainer", &hooks, &plan.state, Some(plan.process.environment()))?;
+    if plan.realtime.as_ref().is_some_and(|plan| plan.profile.prefault) {
+        plan.process.read_ahead(&plan.process.find_executable()?);
+    }
     connection.send(Signal::Ready, &[], &[]).map_err(Error::Channel)?;
     connection.expect(Signal::Continue).map_err(Error::Channel)?;
-    // Whoever asks next must not find a container that is created still: execve ends the call of `start` first, and
-    // closes this socket after it.
-    shutdown(plan.start_socket.as_raw_fd(), Shutdown::Both).map_err(Error::Channel)?;
     let executable = plan.process.find_executable()?;
+    // execve(2) closes this listener after the connection: who sees the one's end must not find the other open still.
+    let _ = shutdown(plan.start_socket.as_raw_fd(), Shutdown::Both);
     let state = plan.process.notifies().then_some(&plan.state);
     Ok(plan.process.become_process(&executable, state)?)
 }
 
 fn accept_start(listener: &OwnedFd) -> Result<OwnedFd, Errno> {
-    let mut tries = 0;
     loop {
         match accept4(listener.as_raw_fd(), nix::sys::socket::SockFlag::SOCK_CLOEXEC) {
             Err(Errno::EINTR | Errno::ECONNABORTED) => {}
-            // A want of these passes, and the caller waits meanwhile.
-            Err(Errno::EMFILE | Errno::ENFILE | Errno::ENOMEM | Errno::ENOBUFS) if tries < ACCEPT_TRIES => {
-                tries += 1;
-                std::thread::sleep(ACCEPT_AGAIN);
-            }
             // SAFETY: the kernel made this descriptor for us, and nobody else has it.
             other => return other.map(|fd| unsafe { OwnedFd::from_raw_fd(fd) }),
         }

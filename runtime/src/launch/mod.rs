@@ -10,6 +10,7 @@ mod init;
 mod namespaces;
 mod options;
 mod process;
+mod realtime;
 mod run;
 mod salvage;
 mod start;

@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::ffi::{CString, NulError};
 use std::io::Read;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -135,6 +135,17 @@ impl ProcessPlan {
         Ok(())
     }
 
+    /// Reads the program's file into memory, so that its first pages cost no wait for a disk (`readahead(2)`). A file that
+    /// can't be read ahead, as one on tmpfs, is in memory already or read as any other.
+    pub(crate) fn read_ahead(&self, executable: &CString) {
+        let Ok(file) = std::fs::File::open(Path::new(std::ffi::OsStr::from_bytes(executable.as_bytes()))) else {
+            return;
+        };
+        let length = file.metadata().map_or(0, |metadata| metadata.len());
+        // SAFETY: readahead takes a live descriptor and integers.
+        unsafe { libc::readahead(file.as_raw_fd(), 0, usize::try_from(length).unwrap_or(usize::MAX)) };
+    }
+
     /// Whether [`ProcessPlan::become_process`] needs the container's state for a seccomp agent.
     pub(crate) fn notifies(&self) -> bool {
         self.filter.as_ref().is_some_and(Filter::notifies)
@@ -156,17 +167,16 @@ impl ProcessPlan {
             Err(Errno::EACCES) => return Ok(()),
             other => other.map_err(failed)?,
         }
-        self.check_cwd(false)
+        self.check_cwd()
     }
 
     /// The kernel names a directory outside of the root "(unreachable)", which getcwd(3) makes ENOENT. Any other error
-    /// can be the container's own filter forbidding the call, once that is loaded.
-    fn check_cwd(&self, filtered: bool) -> Result<(), Error> {
+    /// is the container's own filter forbidding the call.
+    fn check_cwd(&self) -> Result<(), Error> {
         match nix::unistd::getcwd() {
-            Ok(path) if path.is_absolute() => Ok(()),
-            Ok(_) | Err(Errno::ENOENT) => Err(Error::CwdOutside(self.cwd.clone())),
-            Err(_) if filtered => Ok(()),
-            Err(errno) => Err(Error::Cwd { path: self.cwd.clone(), errno }),
+            Ok(path) if !path.is_absolute() => Err(Error::CwdOutside(self.cwd.clone())),
+            Err(Errno::ENOENT) => Err(Error::CwdOutside(self.cwd.clone())),
+            _ => Ok(()),
         }
     }
 
@@ -191,10 +201,6 @@ impl ProcessPlan {
                         .map_err(|source| Error::Nul { field: "args", source });
                 }
                 Err(Errno::EACCES | Errno::EISDIR) => denied = true,
-                // As in execvp(3): the others mean that it isn't there.
-                Err(errno @ (Errno::EIO | Errno::ENOMEM | Errno::EMFILE | Errno::ENFILE)) => {
-                    return Err(Error::Exec { path: path.display().to_string(), errno });
-                }
                 Err(_) => {}
             }
         }
@@ -240,7 +246,7 @@ impl ProcessPlan {
         self.change_identity()?;
         if !arrived {
             chdir(&self.cwd).map_err(|errno| Error::Cwd { path: self.cwd.clone(), errno })?;
-            self.check_cwd(self.filter.is_some() && !self.no_new_privileges)?;
+            self.check_cwd()?;
         }
         if self.no_new_privileges {
             prctl("prctl(PR_SET_NO_NEW_PRIVS)", libc::PR_SET_NO_NEW_PRIVS, 1)?;

@@ -28,12 +28,12 @@ pub fn run(
     } else {
         (None, None)
     };
-    let created = create(store, options, console, warn)?;
+    let mut created = create(store, options, console, warn)?;
     let ended = (|| {
         if let (Some(supervisor), Some(socket)) = (&mut supervisor, &master_end) {
             supervisor.attach(receive_master(socket)?)?;
         }
-        start::start_container(&created.container)?;
+        start::start_container(&mut created.container, warn)?;
         match &mut supervisor {
             Some(supervisor) => supervisor.wait(created.pid, &created.pidfd),
             None => Ok(0),

@@ -1,9 +1,10 @@
 //! `start`: lets the parked init become the user's process, with its policy and affinity set from outside.
 
-use super::create::{wait_for, wait_for_execve};
+use super::create::wait_for;
 use super::sync::{Channel, Signal};
-use super::{Error, hooks};
-use crate::sched::{self, SchedAttr};
+use super::{Error, hooks, realtime};
+use crate::report::Stopwatch;
+use crate::sched::SchedAttr;
 use crate::spec::Scheduler;
 use crate::state::{Container, Status, Store};
 use crate::sys::pidfd;
@@ -14,39 +15,40 @@ use nix::unistd::Pid;
 ///
 /// # Errors
 /// [`Error::State`] without one, [`Error::NotCreated`], [`Error::Child`] with what the init said, a refused policy.
-pub fn start(store: &Store, id: &str) -> Result<(), Error> {
-    start_container(&store.lock(id)?)
+pub fn start(store: &Store, id: &str, warn: &mut dyn FnMut(String)) -> Result<(), Error> {
+    start_container(&mut store.lock(id)?, warn)
 }
 
-pub(crate) fn start_container(container: &Container) -> Result<(), Error> {
+pub(crate) fn start_container(container: &mut Container, warn: &mut dyn FnMut(String)) -> Result<(), Error> {
     let wrong = |status| Error::NotCreated { id: container.id().to_owned(), status };
-    let pid = container.pid()?.ok_or_else(|| wrong(Status::Stopped))?;
-    let connection = match container.connect_start() {
-        Err(Errno::ECONNREFUSED | Errno::ENOENT) => return Err(wrong(container.status()?)),
-        other => other.map_err(Error::Channel)?,
-    };
+    let pid = container.pid().ok_or_else(|| wrong(Status::Stopped))?;
+    let connection = container.connect_start().map_err(|errno| match errno {
+        Errno::ECONNREFUSED | Errno::ENOENT => wrong(container.status()),
+        errno => Error::Channel(errno),
+    })?;
     let init = Channel::from_socket(connection);
+    let mut watch = Stopwatch::default();
     init.send(Signal::Hooks, &[], &[]).map_err(Error::Channel)?;
     wait_for(&init, Signal::Ready)?;
-    schedule(container, pid)?;
+    watch.end("hooks");
+    realtime::begin(container, pid, watch, warn).inspect_err(|_| end(container))?;
     init.send(Signal::Continue, &[], &[]).map_err(Error::Channel)?;
-    wait_for_execve(&init)?;
+    // execve closes the init's end: the end of the stream is the success.
+    if let Some(message) = init.receive().map_err(Error::Channel)? {
+        return Err(Error::Child(message.text()));
+    }
     let Some(all) = &container.state.hooks else { return Ok(()) };
-    hooks::run("poststart", &all.poststart, &container.oci_state()?, None).map_err(|error| {
-        // A failed poststart hook ends the container (runtime.md, lifecycle step 9); it may have ended itself.
-        let _ = container.pidfd().map(|init| pidfd::signal(&init, Some(nix::sys::signal::Signal::SIGKILL)));
+    hooks::run("poststart", &all.poststart, &container.oci_state(), None).map_err(|error| {
+        // A failed poststart hook ends the container (runtime.md, lifecycle step 9).
+        end(container);
         error.into()
     })
 }
 
-/// On the parked init, after its hooks and in its final cgroup: set-up at real-time priority would disturb the
-/// neighbours, and these settings survive execve.
-fn schedule(container: &Container, pid: Pid) -> Result<(), Error> {
-    let state = &container.state;
-    if let Some(priority) = &state.io_priority {
-        sched::set_io_priority(priority, pid)?;
-    }
-    state.scheduler.as_ref().map_or(Ok(()), |scheduler| set_scheduler(scheduler, pid))
+/// Ends the init, which may have ended itself, and gives back what it had of the node.
+fn end(container: &Container) {
+    let _ = container.pidfd().map(|init| pidfd::signal(&init, Some(nix::sys::signal::Signal::SIGKILL)));
+    let _ = realtime::release(container);
 }
 
 /// Gives a policy to a process and reads it back.

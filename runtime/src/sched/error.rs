@@ -117,4 +117,14 @@ pub enum Error {
         /// What the kernel said.
         errno: Errno,
     },
+    /// `getrlimit(2)` was refused.
+    #[error("reading {name} of pid {pid}: {errno}")]
+    GetRlimit {
+        /// Which limit.
+        name: &'static str,
+        /// Of whom.
+        pid: i32,
+        /// What the kernel said.
+        errno: Errno,
+    },
 }

@@ -15,7 +15,7 @@ pub use error::Error;
 pub use ioprio::set_io_priority;
 pub use mempolicy::MemPolicy;
 pub use personality::Persona;
-pub use rlimits::Rlimits;
+pub use rlimits::{Rlimits, get_limit};
 pub use rtrun_hooks::CpuSet;
 
 use crate::spec::Process;

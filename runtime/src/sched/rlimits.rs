@@ -66,6 +66,18 @@ impl Rlimits {
     }
 }
 
+/// Soft and hard limit of a process; `u64::MAX` is none.
+///
+/// # Errors
+/// [`Error::Field`] for an unknown name, [`Error::GetRlimit`].
+pub fn get_limit(pid: Pid, name: &str) -> Result<(u64, u64), Error> {
+    let Some((name, number)) = NAMES.into_iter().find(|(known, _)| *known == name) else {
+        return Err(problem(format!("unknown limit {name:?}")));
+    };
+    let limit = prlimit(pid, number, None).map_err(|errno| Error::GetRlimit { name, pid: pid.as_raw(), errno })?;
+    Ok((limit.rlim_cur, limit.rlim_max))
+}
+
 fn prlimit(pid: Pid, number: u32, new: Option<&libc::rlimit64>) -> Result<libc::rlimit64, Errno> {
     let mut old = libc::rlimit64 { rlim_cur: 0, rlim_max: 0 };
     let new = new.map_or(std::ptr::null(), std::ptr::from_ref);

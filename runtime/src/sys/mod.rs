@@ -18,12 +18,7 @@ use std::path::Path;
 pub fn read_procfs(path: &str) -> Result<Vec<u8>, Errno> {
     let file = open(path, OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())?;
     let mut text = vec![0; 1024];
-    let length = loop {
-        match nix::unistd::read(&file, &mut text) {
-            Err(Errno::EINTR) => {}
-            other => break other?,
-        }
-    };
+    let length = nix::unistd::read(&file, &mut text)?;
     text.truncate(length);
     Ok(text)
 }

@@ -1,4 +1,3 @@
-use nix::errno::Errno;
 use rtrun_hooks::{annotation, nearest};
 use std::path::PathBuf;
 
@@ -26,13 +25,8 @@ pub enum Error {
         path: PathBuf,
     },
     /// The root filesystem is not there.
-    #[error("root.path: {path:?} is not an existing directory: {errno}")]
-    NoRoot {
-        /// Where it should be.
-        path: PathBuf,
-        /// What the kernel said of it.
-        errno: Errno,
-    },
+    #[error("root.path: {0:?} is not an existing directory (no such file or directory)")]
+    NoRoot(PathBuf),
     /// Not in the list of names; the nearest is proposed.
     #[error("{field}: unknown name {name:?}; did you mean {:?}?", nearest(name, known.iter().copied()))]
     Unknown {
@@ -143,9 +137,6 @@ pub enum Error {
     /// An annotation of ours that can't be obeyed.
     #[error(transparent)]
     Annotation(#[from] annotation::Error),
-    /// A known annotation that this build has no code for.
-    #[error("annotations: {0}: is not implemented in this build of rtrun; remove it, or use a build that has it")]
-    Unimplemented(String),
     /// One of the kernel's scheduling conditions.
     #[error("process.scheduler: {policy}: {why}")]
     Scheduler {
