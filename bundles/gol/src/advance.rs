@@ -6,6 +6,7 @@
 
 use crate::board::{Board, Geometry, Rows};
 use crate::kernel::Kernel;
+use std::ops::Range;
 
 /// Bytes of one generation's rows in a band: two of them fit a first-level cache of 32 KiB.
 const BAND_BYTES: usize = 14 * 1024;
@@ -67,45 +68,48 @@ impl Stepper {
         Stepper { kernel, dead, geometry: board.geometry(), band, levels }
     }
 
-    /// Advances `board` by `generations`, at most its halo's width. The halo must hold the neighbours' cells of now; what
-    /// it holds afterwards is of no use. Halos on dead sides are taken as dead.
-    pub fn advance(&mut self, board: &mut Board, generations: usize) {
-        assert!(generations <= self.levels.len() && board.geometry() == self.geometry);
+    /// Advances `board` by `generations`, and `spare` cells of the halo with it: together at most the halo's width. That
+    /// much of the halo must hold the neighbours' cells of now; afterwards it holds `spare` cells of them, and nothing of
+    /// use beyond. Halos on dead sides are taken as dead.
+    pub fn advance(&mut self, board: &mut Board, generations: usize, spare: usize) {
+        assert!(generations + spare <= self.levels.len() && board.geometry() == self.geometry);
         if generations == 0 {
             return;
         }
-        // Row i of generation t is the board's row i - (generations - t), and follows from rows i to i + 2 of t - 1.
-        let rows = board.height() + 2 * generations;
+        // Row i of generation t is the board's row i - (reach - t), and follows from rows i to i + 2 of t - 1.
+        let reach = generations + spare;
+        let rows = board.height() + 2 * reach;
         let mut read = 0;
         while read < rows {
             let before = read;
             read = (before + self.band).min(rows);
-            self.read(board, generations, before, read);
+            self.read(board, reach, before, read);
             for t in 1..=generations {
-                self.compute(board, generations, t, before, read);
+                self.compute(board, t, generations, reach, before..read);
             }
         }
     }
 
     /// Takes rows `before` to `read` of generation 0 from the board.
-    fn read(&mut self, board: &Board, generations: usize, before: usize, read: usize) {
-        let y = before as isize - generations as isize;
+    fn read(&mut self, board: &Board, reach: usize, before: usize, read: usize) {
+        let y = before as isize - reach as isize;
         let target = self.levels[0].rows_mut(before - done(1, before), read - before);
         target.copy_from_slice(board.rows(y, read - before));
         self.dead.kill(target, y, &board.geometry());
     }
 
-    /// Computes the rows of generation `t` that follow from rows `before` to `read` of generation 0; into the board when it
-    /// is the last one. Forgets the rows of the generation before that are needed no more.
-    fn compute(&mut self, board: &mut Board, generations: usize, t: usize, before: usize, read: usize) {
+    /// Computes the rows of generation `t` that follow from the rows of generation 0 just read; into the board when it is
+    /// the last one. Forgets the rows of the generation before that are needed no more.
+    fn compute(&mut self, board: &mut Board, t: usize, last: usize, reach: usize, read: Range<usize>) {
+        let Range { start: before, end: read } = read;
         let (from, to) = (done(t, before), done(t, read));
         let geometry = board.geometry();
-        let y = from as isize - (generations - t) as isize;
+        let y = from as isize - (reach - t) as isize;
         let (sources, targets) = self.levels.split_at_mut(t);
         let source = &mut sources[t - 1];
         if from < to {
             let target = match targets.first_mut() {
-                Some(level) if t < generations => level.rows_mut(from - done(t + 1, before), to - from),
+                Some(level) if t < last => level.rows_mut(from - done(t + 1, before), to - from),
                 _ => board.rows_mut(y, to - from),
             };
             self.kernel.band(source.with_neighbours(0, to - from + 2), target, geometry.stride, to - from);

@@ -53,7 +53,7 @@ impl Speed {
         let mut stepper = Stepper::new(&board, kernel, Dead::NONE);
         let pass = fastest(|| {
             board.wrap();
-            stepper.advance(&mut board, generations);
+            stepper.advance(&mut board, generations, 0);
         });
         let cells = (side * side) as f64;
         Some(Speed {

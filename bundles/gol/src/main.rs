@@ -1,7 +1,10 @@
 //! `gol-agent`: one region of a distributed Game of Life.
 
+mod run;
+
 use gol_agent::bench::{self, Speed};
 use gol_agent::kernel::Kernel;
+use gol_agent::params::{ENVIRONMENT, KEYS, Params};
 use std::process::ExitCode;
 
 /// The board of the bench, in cells a side: 8 MiB.
@@ -11,14 +14,45 @@ const BENCH_PASSES: [usize; 3] = [1, 8, 32];
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        ["bench"] => bench(),
-        _ => {
-            eprintln!("usage: gol-agent bench");
-            return ExitCode::from(2);
+    match arguments.first().map(String::as_str) {
+        Some("bench") => bench(),
+        Some("help" | "--help" | "-h") => help(),
+        Some("--version") => println!("gol-agent {}", env!("CARGO_PKG_VERSION")),
+        Some("reference") => {
+            return finish(params(arguments.into_iter().skip(1)).and_then(|params| run::reference(&params)));
         }
+        _ => return finish(params(arguments.into_iter()).and_then(|params| run::agent(&params))),
     }
     ExitCode::SUCCESS
+}
+
+fn params(arguments: impl Iterator<Item = String>) -> Result<Params, run::RunError> {
+    // What is not text is no parameter of ours.
+    let environment =
+        std::env::vars_os().filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?)));
+    Ok(Params::new(arguments, environment)?)
+}
+
+fn finish(result: Result<(), run::RunError>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("gol-agent: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn help() {
+    println!("usage: gol-agent [KEY=VALUE…]             run a region, until SIGTERM or generations=");
+    println!(
+        "       gol-agent reference [KEY=VALUE…]   compute the whole board alone, printing what the regions add up to"
+    );
+    println!("       gol-agent bench                    measure the kernels and their bounds on this core");
+    println!("\nParameters, on the command line or in the environment ({ENVIRONMENT}BOARD=4x4):");
+    for (key, default, meaning) in KEYS {
+        println!("  {:<13}{meaning} [{default}]", format!("{key}="));
+    }
 }
 
 fn bench() {

@@ -26,7 +26,7 @@ mod http;
 mod publish;
 
 pub use histogram::Histogram;
-pub use publish::{Address, PublishError, Publisher};
+pub use publish::{Address, PublishError, Publisher, leave_real_time};
 
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::family::Family;

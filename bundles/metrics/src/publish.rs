@@ -167,8 +167,9 @@ fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<
     thread.map_err(PublishError::Thread)
 }
 
-/// Puts the calling thread under SCHED_OTHER (sched_setscheduler(2); lowering needs no privilege).
-pub(crate) fn leave_real_time() -> Result<(), Errno> {
+/// Puts the calling thread under SCHED_OTHER (sched_setscheduler(2); lowering needs no privilege): what every thread of an
+/// agent but the real-time one should do first, since it inherits the policy.
+pub fn leave_real_time() -> Result<(), Errno> {
     let parameters = nix::libc::sched_param { sched_priority: 0 };
     // SAFETY: a valid sched_param; 0 is the calling thread
     Errno::result(unsafe { nix::libc::sched_setscheduler(0, nix::libc::SCHED_OTHER, &parameters) }).map(drop)

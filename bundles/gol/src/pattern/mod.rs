@@ -120,6 +120,11 @@ impl Pattern {
         self.cells.last().map_or(0, |(_, y)| y + 1)
     }
 
+    /// Column and row of each living cell, row by row.
+    pub fn cells(&self) -> impl Iterator<Item = (usize, usize)> + '_ {
+        self.cells.iter().copied()
+    }
+
     /// Brings the pattern's cells to life, its corner at column `x`, row `y`; cells off the board are left out.
     pub fn place(&self, board: &mut Board, x: isize, y: isize) {
         for (dx, dy) in &self.cells {
