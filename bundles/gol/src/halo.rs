@@ -6,7 +6,7 @@ use crate::board::Board;
 use crate::decomposition::Side;
 
 /// First cell and count of cells, along one axis.
-type Span = (isize, usize);
+pub type Span = (isize, usize);
 
 /// Along one axis: where the strip towards `direction` (-1, 0, 1) lies in the halo.
 fn halo_span(direction: isize, cells: usize, halo: usize) -> Span {
@@ -31,18 +31,14 @@ fn row_bytes(cells: usize) -> usize {
     cells / 64 * 8 + (cells % 64).div_ceil(8)
 }
 
-/// Bytes of the strip on `side` of a region of `width` × `height` cells.
-pub fn strip_bytes(side: Side, width: usize, height: usize, halo: usize) -> usize {
-    let (east, south) = side.direction();
-    row_bytes(halo_span(east, width, halo).1) * halo_span(south, height, halo).1
+/// Bytes of a rectangle of cells.
+pub fn rectangle_bytes(columns: usize, rows: usize) -> usize {
+    row_bytes(columns) * rows
 }
 
-/// Writes the cells that the neighbour on `side` needs to `strip`, [`strip_bytes`] long.
-pub fn pack(board: &Board, side: Side, strip: &mut [u8]) {
-    let (east, south) = side.direction();
-    let (x, columns) = edge_span(east, board.width(), board.halo());
-    let (y, rows) = edge_span(south, board.height(), board.halo());
-    for (bytes, y) in strip.chunks_exact_mut(row_bytes(columns)).zip(y..y + rows as isize) {
+/// Writes the cells of the rectangle of these columns and rows to `bytes`, [`rectangle_bytes`] long.
+pub fn pack_rectangle(board: &Board, (x, columns): Span, (y, rows): Span, bytes: &mut [u8]) {
+    for (bytes, y) in bytes.chunks_exact_mut(row_bytes(columns)).zip(y..y + rows as isize) {
         for (index, word) in bytes.chunks_mut(8).enumerate() {
             let bits = board.bits(x + index as isize * 64, y, (columns - index * 64).min(64));
             word.copy_from_slice(&bits.to_le_bytes()[..word.len()]);
@@ -50,18 +46,37 @@ pub fn pack(board: &Board, side: Side, strip: &mut [u8]) {
     }
 }
 
-/// Puts what the neighbour on `side` packed (for the opposite side) into the halo.
-pub fn unpack(board: &mut Board, side: Side, strip: &[u8]) {
-    let (east, south) = side.direction();
-    let (x, columns) = halo_span(east, board.width(), board.halo());
-    let (y, rows) = halo_span(south, board.height(), board.halo());
-    for (bytes, y) in strip.chunks_exact(row_bytes(columns)).zip(y..y + rows as isize) {
+/// Puts the cells that [`pack_rectangle`] wrote into the rectangle of these columns and rows.
+pub fn unpack_rectangle(board: &mut Board, (x, columns): Span, (y, rows): Span, bytes: &[u8]) {
+    for (bytes, y) in bytes.chunks_exact(row_bytes(columns)).zip(y..y + rows as isize) {
         for (index, word) in bytes.chunks(8).enumerate() {
             let mut bits = [0; 8];
             bits[..word.len()].copy_from_slice(word);
             board.set_bits(x + index as isize * 64, y, (columns - index * 64).min(64), u64::from_le_bytes(bits));
         }
     }
+}
+
+/// Bytes of the strip on `side` of a region of `width` × `height` cells.
+pub fn strip_bytes(side: Side, width: usize, height: usize, halo: usize) -> usize {
+    let (east, south) = side.direction();
+    rectangle_bytes(halo_span(east, width, halo).1, halo_span(south, height, halo).1)
+}
+
+/// Writes the cells that the neighbour on `side` needs to `strip`, [`strip_bytes`] long.
+pub fn pack(board: &Board, side: Side, strip: &mut [u8]) {
+    let (east, south) = side.direction();
+    let columns = edge_span(east, board.width(), board.halo());
+    let rows = edge_span(south, board.height(), board.halo());
+    pack_rectangle(board, columns, rows, strip);
+}
+
+/// Puts what the neighbour on `side` packed (for the opposite side) into the halo.
+pub fn unpack(board: &mut Board, side: Side, strip: &[u8]) {
+    let (east, south) = side.direction();
+    let columns = halo_span(east, board.width(), board.halo());
+    let rows = halo_span(south, board.height(), board.halo());
+    unpack_rectangle(board, columns, rows, strip);
 }
 
 #[cfg(test)]

@@ -11,6 +11,8 @@ pub mod advance;
 pub mod agent;
 pub mod bench;
 pub mod board;
+#[cfg(feature = "capi")]
+pub mod capi;
 pub mod decomposition;
 pub mod halo;
 pub mod kernel;

@@ -41,7 +41,7 @@ pub enum Wait {
     /// Sleeps in the kernel.
     #[default]
     Block,
-    /// Asks again and again: a wake-up's latency saved, for a CPU that the agent has to itself.
+    /// Asks again and again, letting others of its priority run: a wake-up's latency saved, for an agent with a CPU to itself.
     Spin,
 }
 

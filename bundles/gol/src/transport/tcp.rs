@@ -138,7 +138,7 @@ impl Transport for Tcp {
                 return Ok(None);
             }
             match self.wait {
-                Wait::Spin => std::hint::spin_loop(),
+                Wait::Spin => std::thread::yield_now(),
                 Wait::Block => self.wait_readable(left)?,
             }
         }

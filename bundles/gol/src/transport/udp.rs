@@ -117,7 +117,7 @@ fn receive(socket: &UdpSocket, buffer: &mut [u8], patience: Duration, wait: Wait
             Ok(length) => return Ok(Some(length)),
             Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {}
             Err(error) if error.kind() != io::ErrorKind::WouldBlock => return Err(error),
-            Err(_) if wait == Wait::Spin && begin.elapsed() < patience => std::hint::spin_loop(),
+            Err(_) if wait == Wait::Spin && begin.elapsed() < patience => std::thread::yield_now(),
             Err(_) if wait == Wait::Block && !waited && !patience.is_zero() => {
                 wait_readable(&[socket.as_fd()], patience)?;
                 waited = true;
