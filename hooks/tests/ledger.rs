@@ -5,6 +5,7 @@
 mod common;
 
 use common::FakeHost;
+use common::irqbalance::FakeIrqbalance;
 use rtrun_hooks::ledger::{Claim, Effect, Error, IrqSource, Mode};
 use rtrun_hooks::{CpuSet, Target};
 
@@ -297,4 +298,46 @@ fn a_broken_file_is_named() {
         let error = host.ledger().reconcile().unwrap_err().to_string();
         assert!(error.contains("ledger.json can't be read") && error.contains(words), "{error}");
     }
+}
+
+#[test]
+fn irqbalance_is_told_and_told_back() {
+    let host = FakeHost::new(4, 2);
+    let daemon = FakeIrqbalance::begin(&host, 77, "SLEEP 10 IRQ 9 LOAD 0 DIFF 0 CLASS 0 BANNED 00000001");
+    let (a, b) = (host.process("a", 100), host.process("b", 101));
+    let steer = Claim::Steer { source: IrqSource::Number(41), cpus: cpus("3"), priority: None };
+    host.ledger().book(&a, &[away("3"), steer]).unwrap();
+    assert_eq!(daemon.told(), ["settings cpus 0,3", "settings ban irqs 9 41"]);
+    // Its next round has not come: it still says what was before, which must not be taken for its own.
+    host.ledger().book(&b, &[away("2")]).unwrap();
+    assert_eq!(daemon.told(), ["settings cpus 0,2-3", "settings ban irqs 9 41"]);
+    daemon.round();
+    host.ledger().release(&a).unwrap();
+    assert_eq!(daemon.told(), ["settings cpus 0,2", "settings ban irqs 9"]);
+    host.ledger().release(&b).unwrap();
+    assert_eq!(daemon.told(), ["settings cpus 0", "settings ban irqs 9"]);
+    // Before its round a new container comes and goes: ours must not become its own.
+    host.ledger().book(&a, &[away("1")]).unwrap();
+    assert_eq!(daemon.told(), ["settings cpus 0-1", "settings ban irqs 9"]);
+    host.ledger().release(&a).unwrap();
+    assert_eq!(daemon.told(), ["settings cpus 0", "settings ban irqs 9"]);
+    daemon.round();
+    host.ledger().reconcile().unwrap();
+    assert!(daemon.told().is_empty());
+    let text = std::fs::read_to_string(host.ledger_dir().join("ledger.json")).unwrap();
+    assert!(text.contains(r#""originals":[]"#), "{text}");
+}
+
+#[test]
+fn an_irqbalance_started_anew_has_bans_of_its_own() {
+    let host = FakeHost::new(4, 1);
+    let daemon = FakeIrqbalance::begin(&host, 77, "SLEEP 10 BANNED 00000001");
+    let owner = host.process("a", 100);
+    host.ledger().book(&owner, &[away("3")]).unwrap();
+    daemon.end(&host);
+    let daemon = FakeIrqbalance::begin(&host, 78, "SLEEP 10 BANNED 00000002");
+    host.ledger().reconcile().unwrap();
+    assert_eq!(daemon.told(), ["settings cpus 1,3", "settings ban irqs NONE"]);
+    host.ledger().release(&owner).unwrap();
+    assert_eq!(daemon.told(), ["settings cpus 1", "settings ban irqs NONE"]);
 }

@@ -111,6 +111,44 @@ test_hook_is_not_called_without_an_annotation() {
     [ ! -e /run/rtrun/ledger ]
 }
 
+# irqbalance_bans MASK: the daemon says that it bans these CPUs
+irqbalance_bans() {
+    python3 - "$1" <<'ASK'
+import glob, os, socket, struct, sys
+s = socket.socket(socket.AF_UNIX)
+s.connect(glob.glob("/run/irqbalance/irqbalance*.sock")[0])
+ids = struct.pack("3i", os.getpid(), 0, 0)
+s.sendmsg([b"setup"], [(socket.SOL_SOCKET, socket.SCM_CREDENTIALS, ids)])
+answer = s.recv(4096).decode().strip("\0").split("BANNED ")[1]
+sys.exit(int(answer.replace(",", ""), 16) != int(sys.argv[1], 16))
+ASK
+}
+
+# A real daemon before a /proc/irq of plain files: the machine's interrupts stay as they are.
+test_hook_tells_irqbalance() {
+    local files=$work/irq bundle=$work/bundle state
+    command -v irqbalance >/dev/null || skip "no irqbalance here"
+    alone_with_masks
+    mkdir "$files" "$bundle" /run/irqbalance
+    mount -t tmpfs tmpfs "$files"
+    cp -r --no-preserve=all /proc/irq/. "$files" 2>/dev/null || true
+    mount --bind "$files" /proc/irq
+    irqbalance --foreground --interval=1 >/dev/null 2>&1 &
+    daemons=($!)
+    sleep 1000 &
+    daemons+=($!)
+    undo=(end_daemons "umount /proc/irq" "umount $files" "${undo[@]}")
+    eventually 10 irqbalance_bans 0
+    echo '{"annotations":{"org.rtrun.cpus":"1","org.rtrun.irq.affinity":"housekeeping"}}' >"$bundle/config.json"
+    state='{"ociVersion":"1.0.2","id":"x","bundle":"'$bundle'"}'
+    jq ".status = \"creating\" | .pid = ${daemons[1]}" <<<"$state" | "$hook" irq-affinity
+    eventually 20 irqbalance_bans 2
+    kill -KILL "${daemons[1]}"
+    wait "${daemons[1]}" || true
+    jq '.status = "stopped"' <<<"$state" | "$hook" irq-affinity
+    eventually 20 irqbalance_bans 0
+}
+
 # chrony_pair: a server and a client that follows it, neither of which touches the system clock
 chrony_pair() {
     [ -n "$hook" ] || skip "no rtrun-hook: run make build"

@@ -3,6 +3,7 @@
 pub(crate) mod cpu;
 pub(crate) mod group;
 pub(crate) mod irq;
+pub(crate) mod irqbalance;
 pub(crate) mod thread;
 
 use crate::cpus::CpuSet;
@@ -20,6 +21,8 @@ pub enum Target {
     DefaultAffinity,
     /// `/proc/irq/N/smp_affinity_list`.
     Irq(u32),
+    /// What a running irqbalance leaves alone.
+    Irqbalance,
     /// Policy and priority of a kernel thread that serves an interrupt.
     IrqThread {
         /// The interrupt's number.
@@ -48,6 +51,13 @@ pub enum Value {
         /// 0 for the policies without.
         priority: i32,
     },
+    /// What is left alone.
+    Bans {
+        /// These CPUs get no interrupts.
+        cpus: CpuSet,
+        /// These interrupts are not moved; ascending.
+        irqs: Vec<u32>,
+    },
     /// A governor's name.
     Governor(String),
     /// Microseconds; none is no limit.
@@ -62,6 +72,7 @@ impl Target {
         match self {
             Target::DefaultAffinity => irq::default_mask(host).map(Value::Cpus),
             Target::Irq(number) => irq::mask(host, *number).map(Value::Cpus),
+            Target::Irqbalance => irqbalance::read(host),
             Target::IrqThread { irq, name } => thread::read(host, *irq, name),
             Target::Governor(cpu) => cpu::governor(host, *cpu).map(Value::Governor),
             Target::ResumeLatency(cpu) => cpu::latency(host, *cpu).map(Value::Latency),
@@ -74,6 +85,7 @@ impl Target {
         match (self, value) {
             (Target::DefaultAffinity, Value::Cpus(cpus)) => irq::set_default_mask(host, cpus),
             (Target::Irq(number), Value::Cpus(cpus)) => irq::set_mask(host, *number, cpus),
+            (Target::Irqbalance, Value::Bans { cpus, irqs }) => irqbalance::write(host, cpus, irqs),
             (Target::IrqThread { irq, name }, Value::Scheduling { policy, priority }) => {
                 thread::write(host, *irq, name, *policy, *priority)
             }
@@ -88,13 +100,19 @@ impl Target {
     pub(crate) fn identity(&self, host: &Host) -> String {
         match self {
             Target::Irq(number) => irq::actions(host, *number),
+            Target::Irqbalance => irqbalance::identity(host),
             _ => String::new(),
         }
     }
 
+    /// Whether what it reads says nothing yet of what was written: irqbalance heeds it in its next round only.
+    pub(crate) fn answers_late(&self) -> bool {
+        *self == Target::Irqbalance
+    }
+
     /// Whether it is gone for good when its file is: a CPU that is offline comes back, with its settings.
     pub(crate) fn may_vanish(&self) -> bool {
-        matches!(self, Target::Irq(_) | Target::IrqThread { .. } | Target::RtRuntime(_))
+        !matches!(self, Target::DefaultAffinity | Target::Governor(_) | Target::ResumeLatency(_))
     }
 }
 
@@ -103,6 +121,7 @@ impl fmt::Display for Target {
         match self {
             Target::DefaultAffinity => f.write_str("default_smp_affinity"),
             Target::Irq(number) => write!(f, "IRQ {number}"),
+            Target::Irqbalance => f.write_str("irqbalance"),
             Target::IrqThread { name, .. } => write!(f, "thread {name}"),
             Target::Governor(cpu) => write!(f, "governor of CPU {cpu}"),
             Target::ResumeLatency(cpu) => write!(f, "resume latency of CPU {cpu}"),
@@ -116,10 +135,19 @@ impl fmt::Display for Value {
         match self {
             Value::Cpus(cpus) => write!(f, "CPUs {cpus}"),
             Value::Scheduling { policy, priority } => write!(f, "{} {priority}", thread::policy_name(*policy)),
+            Value::Bans { cpus, irqs } => {
+                let irqs = irqs.iter().map(u32::to_string).collect::<Vec<_>>().join(",");
+                write!(f, "banned CPUs {}, IRQs {}", dash(&cpus.to_string()), dash(&irqs))
+            }
             Value::Governor(governor) => f.write_str(governor),
             Value::Latency(Some(limit)) => write!(f, "{limit} µs"),
             Value::Latency(None) => f.write_str("no limit"),
             Value::Micros(micros) => write!(f, "{micros} µs"),
         }
     }
+}
+
+/// An empty list, readable.
+fn dash(list: &str) -> &str {
+    if list.is_empty() { "none" } else { list }
 }

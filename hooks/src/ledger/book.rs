@@ -25,6 +25,9 @@ pub(crate) struct Original {
     /// What the target was then (an interrupt's action): a number that the kernel has given to another device since has
     /// nothing to restore.
     pub identity: String,
+    /// What was last written, of a setting that goes on answering with what was before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub told: Option<Value>,
 }
 
 /// The whole ledger.

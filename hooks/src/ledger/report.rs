@@ -43,7 +43,7 @@ pub enum Effect {
     Kept,
     /// It was written and reads so.
     Set,
-    /// It was written; the interrupt moves when it next fires.
+    /// It was written; the interrupt moves when it next fires, and irqbalance heeds it in its next round.
     Pending,
     /// No claim concerns it any more: it has the value from before the first one.
     Restored,
@@ -76,6 +76,7 @@ impl fmt::Display for Outcome {
         match effect {
             Effect::Kept => write!(f, "{target}: {wanted}, as before"),
             Effect::Set => write!(f, "{target}: {wanted}"),
+            Effect::Pending if *target == Target::Irqbalance => write!(f, "{target}: {wanted}, from its next round on"),
             Effect::Pending => write!(f, "{target}: {wanted}, from its next interrupt on; now on {}", found()),
             Effect::Restored => write!(f, "{target}: {wanted}, as before the first container"),
             Effect::Unmovable { errno } => {

@@ -26,7 +26,12 @@ pub(super) fn settle(
     let mut outcomes: Vec<Outcome> = steps(host, &book, &wishes)
         .into_iter()
         .filter_map(|(target, wanted)| {
-            let (effect, found) = apply(host, &target, &wanted);
+            let (effect, found) = apply(host, &target, &wanted, must_tell(&book, &target, &wanted));
+            if let (true, Effect::Pending, Some(original)) =
+                (target.answers_late(), &effect, book.originals.get_mut(&target))
+            {
+                original.told = Some(wanted.clone());
+            }
             let (effect, done) = if wishes.concern(&target) { (effect, false) } else { restored(&target, effect) };
             if done {
                 book.originals.remove(&target);
@@ -67,7 +72,7 @@ fn remember(host: &Host, book: &mut Book, wishes: &Wishes) {
             _ => found,
         };
         let identity = target.identity(host);
-        book.originals.insert(target, Original { value, identity });
+        book.originals.insert(target, Original { value, identity, told: None });
     }
 }
 
@@ -90,15 +95,21 @@ fn steps(host: &Host, book: &Book, wishes: &Wishes) -> Vec<(Target, Value)> {
     steps
 }
 
-fn apply(host: &Host, target: &Target, wanted: &Value) -> (Effect, Option<Value>) {
+/// Whether a setting that answers late has been told something else last, whatever it answers.
+fn must_tell(book: &Book, target: &Target, wanted: &Value) -> bool {
+    target.answers_late() && book.originals.get(target).is_some_and(|original| original.told.as_ref() != Some(wanted))
+}
+
+fn apply(host: &Host, target: &Target, wanted: &Value, must: bool) -> (Effect, Option<Value>) {
     let found = match target.read(host) {
         Ok(found) => found,
         Err(Errno::ENOENT | Errno::ESRCH | Errno::ENODEV) => return (Effect::Absent, None),
         Err(errno) => return (Effect::refused(errno, "it can't be read"), None),
     };
-    let written = if found == *wanted { Ok(Effect::Kept) } else { write(host, target, wanted) };
+    let written = if found == *wanted && !must { Ok(Effect::Kept) } else { write(host, target, wanted) };
     match (target, written) {
         (Target::Irq(number), written) => irq_effect(host, *number, wanted, written),
+        (target, Ok(Effect::Set)) if target.answers_late() => (Effect::Pending, Some(found)),
         (_, Ok(Effect::Set)) => match target.read(host) {
             Ok(found) if found == *wanted => (Effect::Set, Some(found)),
             Ok(found) => (Effect::refused(Errno::EPROTO, "the kernel took the value and has another"), Some(found)),
@@ -145,6 +156,8 @@ fn irq_effect(host: &Host, number: u32, wanted: &Value, written: Result<Effect, 
 fn restored(target: &Target, effect: Effect) -> (Effect, bool) {
     match effect {
         Effect::Kept => (Effect::Kept, true),
+        // What it answers until then is not what it was before the first claim.
+        Effect::Pending if target.answers_late() => (Effect::Restored, false),
         Effect::Set | Effect::Pending => (Effect::Restored, true),
         Effect::Absent if target.may_vanish() => (Effect::Kept, true),
         other => (other, false),
@@ -175,6 +188,7 @@ fn why(target: &Target, errno: Errno) -> &'static str {
             "the groups above it, or kernel.sched_rt_runtime_us, have less to give; see cpu.rt_runtime_us up to the root"
         }
         (Target::RtRuntime(_), Errno::EBUSY) => "real-time tasks still run in it",
+        (Target::Irqbalance, _) => "irqbalance did not take it; restart it, or stop it on a real-time node",
         (Target::IrqThread { .. }, Errno::EPERM) => "it takes root or CAP_SYS_NICE",
         _ => "the kernel gives no more reason than that",
     }

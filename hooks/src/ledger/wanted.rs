@@ -4,8 +4,8 @@ use super::book::Book;
 use super::{Claim, Error};
 use crate::cpus::CpuSet;
 use crate::host::Host;
-use crate::knob::{Target, Value, group, irq, thread};
-use std::collections::BTreeMap;
+use crate::knob::{Target, Value, group, irq, irqbalance, thread};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// All that the claims ask of this host at this moment.
 #[derive(Debug, Default)]
@@ -23,6 +23,11 @@ enum Demand {
     Away,
     /// To be on these CPUs.
     On(CpuSet),
+    /// To leave these alone.
+    Ban {
+        cpus: CpuSet,
+        irqs: BTreeSet<u32>,
+    },
     Priority(u8),
     Governor(String),
     Latency(u32),
@@ -43,6 +48,7 @@ impl Wishes {
                 wishes.demands.entry(target).or_insert(Demand::Away);
             }
         }
+        wishes.add_bans(host);
         wishes.add_budgets(book);
         Ok(wishes)
     }
@@ -85,6 +91,20 @@ impl Wishes {
         if let Some(value) = value {
             let merged = merge(self.demands.get(&target), value);
             self.demands.insert(target, merged);
+        }
+    }
+
+    /// irqbalance is to keep off the quiet CPUs, and those that are not preferred, and to leave what is steered.
+    fn add_bans(&mut self, host: &Host) {
+        let steered = self.demands.iter().filter_map(|demand| match demand {
+            (Target::Irq(number), Demand::On(_)) => Some(*number),
+            _ => None,
+        });
+        let irqs: BTreeSet<u32> = steered.collect();
+        let others = if self.onto.is_empty() { CpuSet::default() } else { self.online.without(&self.onto) };
+        let cpus = self.away.or(&others);
+        if !(cpus.is_empty() && irqs.is_empty()) && irqbalance::runs(host) {
+            self.demands.insert(Target::Irqbalance, Demand::Ban { cpus, irqs });
         }
     }
 
@@ -161,6 +181,10 @@ impl Demand {
             (Demand::Priority(priority), _) => {
                 Value::Scheduling { policy: libc::SCHED_FIFO, priority: i32::from(*priority) }
             }
+            (Demand::Ban { cpus, irqs }, Value::Bans { cpus: banned, irqs: left }) => Value::Bans {
+                cpus: cpus.or(banned),
+                irqs: irqs.iter().chain(left).copied().collect::<BTreeSet<_>>().into_iter().collect(),
+            },
             (Demand::Governor(governor), _) => Value::Governor(governor.clone()),
             (Demand::Latency(limit), Value::Latency(Some(original))) => Value::Latency(Some(*limit.min(original))),
             (Demand::Latency(limit), _) => Value::Latency(Some(*limit)),

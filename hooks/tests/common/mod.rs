@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a helper that fails fails its test")]
 #![allow(dead_code, reason = "each test program uses its own part of this")]
 
+pub mod irqbalance;
 pub mod real;
 
 use rtrun_hooks::Host;
