@@ -136,8 +136,8 @@ fn holds(step: &Step) -> bool {
 /// Whether one of these claims is about a setting: the ledger reports those of all containers.
 fn concerns(claims: &[Claim], target: &Target) -> bool {
     claims.iter().any(|claim| match (claim, target) {
-        (Claim::IrqsAway { .. }, Target::Irq(_) | Target::DefaultAffinity) => true,
-        (Claim::Steer { .. }, Target::Irq(_) | Target::IrqThread { .. }) => true,
+        (Claim::IrqsAway { .. }, Target::Irq(_) | Target::DefaultAffinity | Target::Irqbalance) => true,
+        (Claim::Steer { .. }, Target::Irq(_) | Target::IrqThread { .. } | Target::Irqbalance) => true,
         (Claim::Governor { cpus, .. }, Target::Governor(cpu)) => cpus.contains(*cpu),
         (Claim::MaxLatency { cpus, .. }, Target::ResumeLatency(cpu)) => cpus.contains(*cpu),
         (Claim::RtRuntime { group, mountpoint, .. }, Target::RtRuntime(dir)) => {
@@ -151,14 +151,17 @@ fn concerns(claims: &[Claim], target: &Target) -> bool {
 fn settled(outcome: ledger::Outcome, profile: &Profile) -> Step {
     let away = profile.annotations.irq_affinity.is_some();
     let asked = profile.asked(match &outcome.target {
-        Target::Irq(_) | Target::DefaultAffinity if away => "irq.affinity",
-        Target::Irq(_) | Target::DefaultAffinity | Target::IrqThread { .. } => "irq.devices",
+        Target::Irq(_) | Target::DefaultAffinity | Target::Irqbalance if away => "irq.affinity",
+        Target::Irq(_) | Target::DefaultAffinity | Target::Irqbalance | Target::IrqThread { .. } => "irq.devices",
         Target::Governor(_) => "cpu.governor",
         Target::ResumeLatency(_) => "cpu.max-latency",
         Target::RtRuntime(_) => "sched.policy",
     });
     let (holds, note) = match &outcome.effect {
         Effect::Kept | Effect::Set | Effect::Restored => (true, None),
+        Effect::Pending if outcome.target == Target::Irqbalance => {
+            (true, Some("heeds it from its next round on".to_owned()))
+        }
         Effect::Pending => (true, Some("moves with its next interrupt".to_owned())),
         Effect::Unmovable { errno } => (true, Some(format!("the kernel lets nobody move it ({errno})"))),
         Effect::Refused { errno, why } => (false, Some(format!("{errno}: {why}"))),
