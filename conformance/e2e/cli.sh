@@ -44,4 +44,5 @@ last_cpu=$(sed 's/.*[-,]//' /sys/devices/system/cpu/online)
 
 . "$here/cli/programs.sh"
 . "$here/cli/images.sh"
-run_tests "$here/cli/programs.sh" "$here/cli/images.sh"
+. "$here/cli/fleets.sh"
+run_tests "$here/cli/programs.sh" "$here/cli/images.sh" "$here/cli/fleets.sh"

@@ -57,6 +57,10 @@ pub enum Error {
     Failed { program: String, what: String, message: String },
     #[error(transparent)]
     Annotation(#[from] rtrun_hooks::annotation::Error),
+    #[error("{agent} came up after the start that all were to share; give a later start")]
+    Late { agent: String },
+    #[error("agent {agent} has no image; Kubernetes runs images: image = \"localhost/{agent}\"")]
+    NoImage { agent: String },
     #[error("the container's configuration: {0}")]
     Spec(#[from] oci_spec::OciSpecError),
 }

@@ -8,6 +8,7 @@ mod bundle;
 mod cli;
 mod commands;
 mod error;
+mod fleet;
 mod host;
 mod image;
 mod latency;

@@ -4,6 +4,7 @@
 //! keeps it: a detached agent has one supervisor process, which waits for it, restarts it and writes down how it ended.
 
 mod network;
+mod notify;
 mod store;
 mod supervise;
 
@@ -16,7 +17,7 @@ use crate::cli::LaunchOptions;
 
 pub use network::Joined;
 pub use store::{Folder, Store};
-pub use supervise::{detach, in_foreground, supervise};
+pub use supervise::{detach, ending, in_foreground, note_signals, supervise};
 
 /// `agent.json`.
 #[derive(Clone, Debug, Serialize, Deserialize)]

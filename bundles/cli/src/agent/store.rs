@@ -113,6 +113,11 @@ impl Folder {
         self.0.join("bundle")
     }
 
+    /// The folder that the program may write to.
+    pub fn shared(&self) -> PathBuf {
+        self.0.join("shared")
+    }
+
     /// What the program prints, when detached.
     pub fn log(&self) -> PathBuf {
         self.0.join("log")

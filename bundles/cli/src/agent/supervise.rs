@@ -8,9 +8,10 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
 
-use super::{Agent, Folder, Joined, Supervisor};
+use super::{Agent, Folder, Joined, Supervisor, notify};
 use crate::cli::Restart;
 use crate::error::{Error, Result, errno};
+use crate::fleet::metrics_file;
 use crate::runtime::Runtime;
 
 /// Wait before the first restart; it doubles up to [`LONGEST_WAIT`], and falls back when an agent has lived as long.
@@ -85,19 +86,22 @@ pub fn supervise(folder: &Folder) -> Result<u8> {
 
 /// Starts the program, waits, and starts it again as `--restart` has it.
 fn watch(folder: &Folder, agent: &mut Agent, stdin: impl Fn() -> Stdio) -> Result<u8> {
-    end_on_signals();
+    note_signals();
     agent.supervisor = Supervisor::own();
     let runtime = Runtime::find(Some(&agent.runtime))?;
+    if notify::wanted() {
+        notify::begin(runtime.clone(), agent.name.clone(), metrics_file(folder));
+    }
     let mut wait = FIRST_WAIT;
     loop {
         agent.exit_code = None;
         folder.save(agent)?;
         let begin = Instant::now();
         let mut command = runtime.command(["run", "--bundle"]);
-        command.arg(folder.bundle()).arg(&agent.name).stdin(stdin());
+        command.arg(folder.bundle()).arg(&agent.name).stdin(stdin()).env_remove("NOTIFY_SOCKET");
         let code = code(wait_for(&mut command)?);
         agent.exit_code = Some(code);
-        if ENDING.load(Ordering::Relaxed) || !wants_restart(agent.options.restart, code, agent.restarts) {
+        if ending() || !wants_restart(agent.options.restart, code, agent.restarts) {
             agent.supervisor = None;
             folder.save(agent)?;
             return Ok(code);
@@ -134,7 +138,7 @@ fn wants_restart(policy: Restart, code: u8, so_far: u32) -> bool {
 /// Sleeps, but not through a wish to end.
 fn pause(wait: Duration) {
     let begin = Instant::now();
-    while begin.elapsed() < wait && !ENDING.load(Ordering::Relaxed) {
+    while begin.elapsed() < wait && !ending() {
         std::thread::sleep((wait - begin.elapsed().min(wait)).min(Duration::from_millis(50)));
     }
 }
@@ -153,7 +157,13 @@ extern "C" fn note(signal: libc::c_int) {
     }
 }
 
-fn end_on_signals() {
+/// Whether SIGTERM or SIGINT has come.
+pub fn ending() -> bool {
+    ENDING.load(Ordering::Relaxed)
+}
+
+/// From now on SIGTERM and SIGINT are noted, and handed on, where they ended this process before.
+pub fn note_signals() {
     let action = SigAction::new(SigHandler::Handler(note), SaFlags::SA_RESTART, SigSet::empty());
     for signal in [Signal::SIGTERM, Signal::SIGINT] {
         // SAFETY: the handler touches atomics and calls kill(2), both async-signal-safe.

@@ -1,18 +1,18 @@
 //! Options to config.json: OCI's fields first, annotations for what they lack.
 
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use oci_spec::runtime::{
     LinuxNamespace, LinuxNamespaceBuilder, LinuxNamespaceType, LinuxSchedulerPolicy, Mount, MountBuilder, Scheduler,
     Spec,
 };
-use rtrun_hooks::annotation::{self, Annotations, DEFAULT_PRIORITY, Policy};
+use rtrun_hooks::annotation::{DEFAULT_PRIORITY, Policy};
 
 use super::Decided;
 use crate::app::App;
 use crate::cli::{Deadline, LaunchOptions, Network};
 use crate::error::{Error, Result};
+use crate::fleet::{METRICS, SHARED};
 
 /// What every agent's configuration begins with.
 const TEMPLATE: &str = include_str!("../../../templates/agent/config.json");
@@ -34,9 +34,10 @@ pub fn spec(app: &App, options: &LaunchOptions, decided: &Decided) -> Result<Spe
         spec.set_root(Some(root));
     }
     let mut mounts = spec.mounts().clone().unwrap_or_default();
+    mounts.push(shared(&decided.shared)?);
     mounts.extend(app.bound.iter().map(|(from, to)| bound(from, to)).collect::<Result<Vec<_>>>()?);
     spec.set_mounts(Some(mounts));
-    spec.set_annotations(Some(annotations(options)?));
+    spec.set_annotations(Some(options.annotations()?.into_iter().collect()));
     Ok(spec)
 }
 
@@ -47,6 +48,7 @@ fn process(spec: &mut Spec, app: &App, options: &LaunchOptions) -> Result<()> {
     args.extend(if params.is_empty() { app.default_params.clone() } else { params.clone() });
     let mut env = process.env().clone().unwrap_or_default();
     env.extend(app.env.iter().cloned());
+    env.push(format!("RTRUN_PARAM_METRICS={}", Path::new(SHARED).join(METRICS).display()));
     env.extend(params.iter().filter_map(|word| variable(word)));
     for given in &options.env {
         env.push(match given.split_once('=') {
@@ -161,41 +163,13 @@ fn network(spec: &mut Spec, options: &LaunchOptions, decided: &Decided) {
     }
 }
 
+/// The one folder that an agent may write to and that outlives it: its metrics are there.
+fn shared(from: &Path) -> Result<Mount> {
+    let options = ["bind", "rw", "nosuid", "nodev", "noexec"].map(str::to_owned).to_vec();
+    Ok(MountBuilder::default().destination(SHARED).source(from).typ("bind").options(options).build()?)
+}
+
 fn bound(from: &Path, to: &Path) -> Result<Mount> {
     let options = ["bind", "ro", "nosuid", "nodev"].map(str::to_owned).to_vec();
     Ok(MountBuilder::default().destination(to).source(from).typ("bind").options(options).build()?)
-}
-
-/// What OCI has no field for; parsed as rtrun will parse it, so that a wrong one is refused here.
-fn annotations(options: &LaunchOptions) -> Result<HashMap<String, String>> {
-    let mut all = HashMap::new();
-    let mut put = |key: &str, value: String| all.insert(format!("{}{key}", annotation::PREFIX), value);
-    if !options.device.is_empty() {
-        put("devices", options.device.join(","));
-    }
-    if let Some(clock) = &options.clock {
-        let (state, source) =
-            clock.split_once(':').map_or((clock.as_str(), None), |(state, source)| (state, Some(source)));
-        put("clock.require", state.to_owned());
-        if let Some(source) = source {
-            put("clock.source", source.to_owned());
-        }
-    }
-    if let Some(affinity) = &options.irq {
-        put("irq.affinity", affinity.clone());
-    }
-    if options.mlock {
-        put("memory.lock", "true".to_owned());
-    }
-    for given in &options.annotation {
-        let (key, value) = given.split_once('=').ok_or_else(|| Error::Option {
-            option: "annotation",
-            value: given.clone(),
-            problem: "KEY=VALUE".to_owned(),
-        })?;
-        all.insert(key.to_owned(), value.to_owned());
-    }
-    let sorted = all.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
-    Annotations::parse(&sorted)?;
-    Ok(all)
 }

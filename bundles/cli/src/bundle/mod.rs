@@ -4,7 +4,7 @@ mod config;
 mod export;
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::app::App;
 use crate::cli::LaunchOptions;
@@ -22,7 +22,9 @@ pub struct Decided {
     /// Its CPUs, where they were asked for.
     pub cpus: Option<CpuSet>,
     /// A network namespace to join, where there is one.
-    pub netns: Option<std::path::PathBuf>,
+    pub netns: Option<PathBuf>,
+    /// The host's folder that the agent may write to.
+    pub shared: PathBuf,
 }
 
 /// `--cpus` and `--mem` against this machine.

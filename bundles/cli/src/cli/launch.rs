@@ -5,7 +5,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use clap::Args;
-use rtrun_hooks::annotation::{Policy, duration, size};
+use rtrun_hooks::annotation::{Policy, duration, show, size};
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
@@ -104,6 +104,12 @@ pub struct Deadline {
     pub deadline: Duration,
     /// How often.
     pub period: Duration,
+}
+
+impl std::fmt::Display for Deadline {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        write!(f, "{}/{}/{}", show(self.runtime), show(self.deadline), show(self.period))
+    }
 }
 
 impl FromStr for Deadline {

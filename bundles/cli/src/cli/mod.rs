@@ -1,7 +1,9 @@
 //! The command line, in one definition.
 
+mod annotations;
 mod latency;
 mod launch;
+mod words;
 
 use std::path::PathBuf;
 
@@ -9,6 +11,7 @@ use clap::{Args, Parser, Subcommand};
 
 pub use latency::{LatencyOptions, Load};
 pub use launch::{Deadline, LaunchOptions, Network, Restart};
+pub use words::words;
 
 /// Starts programs in real-time containers.
 ///
@@ -69,11 +72,26 @@ pub enum Command {
         /// Its name
         name: String,
     },
+    /// Run a fleet of agents from a file
+    Up(UpOptions),
     /// Compare wake-up latency: bare host, rtrun, other runtimes
     Latency(LatencyOptions),
     /// The supervisor of a detached agent
     #[command(hide = true)]
     Supervise(Supervise),
+}
+
+/// A fleet in the foreground, or what others run it by.
+#[derive(Args, Debug)]
+pub struct UpOptions {
+    /// The fleet, TOML
+    pub file: PathBuf,
+    /// Write systemd units into this folder instead
+    #[arg(long, value_name = "DIR", conflicts_with = "kube")]
+    pub systemd: Option<PathBuf>,
+    /// Print a manifest for podman kube play and Kubernetes instead
+    #[arg(long)]
+    pub kube: bool,
 }
 
 /// See [`Command::Supervise`].

@@ -3,7 +3,9 @@
 mod list;
 mod logs;
 mod run;
-mod stop;
+pub mod stop;
+
+pub use run::start;
 
 use crate::agent::{Folder, Store, supervise};
 use crate::cli::{Cli, Command};
@@ -24,6 +26,7 @@ pub fn dispatch(cli: &Cli) -> Result<u8> {
         (Some(Command::Stop { time, names }), _) => stop::stop(&store, names, std::time::Duration::from_secs(*time)),
         (Some(Command::Rm { force, names }), _) => stop::rm(&store, names, *force),
         (Some(Command::Inspect { json, name }), _) => inspect(&store, name, *json),
+        (Some(Command::Up(options)), _) => crate::fleet::up(options),
         (Some(Command::Latency(options)), _) => crate::latency::latency(options),
         (Some(Command::Supervise(of)), _) => supervise(&Folder::at(&of.folder)),
         (None, None) => Ok(2),

@@ -1,10 +1,12 @@
 //! `run`: inspect the app, take a name, write the bundle, start.
 
+use std::fs;
+
 use crate::agent::{Agent, Folder, Joined, Store, detach, in_foreground, now};
 use crate::app::App;
 use crate::bundle::{self, Decided};
 use crate::cli::LaunchOptions;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::runtime::Runtime;
 
 /// Starts an agent; in the foreground its exit code, detached 0 and its name on standard output.
@@ -12,17 +14,41 @@ use crate::runtime::Runtime;
 /// # Errors
 /// Nothing is left of an agent that could not be started.
 pub fn run(store: &Store, options: &LaunchOptions) -> Result<u8> {
-    let app = App::inspect(options)?;
-    let cpus = bundle::fit(options, &store.taken_cpus())?;
     if let Some(folder) = &options.write_bundle {
+        let (app, cpus) = (App::inspect(options)?, bundle::fit(options, &store.taken_cpus())?);
         let name = options.name.clone().unwrap_or_else(|| "agent".to_owned());
-        let netns = Joined::path(&options.net, &name);
-        bundle::export(folder, &app, options, &Decided { name, cpus, netns })?;
+        let (netns, shared) = (Joined::path(&options.net, &name), folder.join("shared"));
+        bundle::export(folder, &app, options, &Decided { name, cpus, netns, shared })?;
         return Ok(0);
     }
+    if options.detach {
+        let (name, _) = start(store, options)?;
+        println!("{name}");
+        return Ok(0);
+    }
+    let (mut agent, folder) = prepare(store, options)?;
+    let done = if options.dry_run { plan(&agent, &folder) } else { in_foreground(&folder, &mut agent) };
+    folder.remove().and(done)
+}
+
+/// Starts an agent and leaves it to its supervisor; its name and folder.
+///
+/// # Errors
+/// Nothing is left of an agent that could not be started.
+pub fn start(store: &Store, options: &LaunchOptions) -> Result<(String, Folder)> {
+    let (agent, folder) = prepare(store, options)?;
+    match detach(&folder) {
+        Ok(()) => Ok((agent.name, folder)),
+        Err(error) => folder.remove().and(Err(error)),
+    }
+}
+
+/// Everything before the start: app, CPUs, name, folder, bundle.
+fn prepare(store: &Store, options: &LaunchOptions) -> Result<(Agent, Folder)> {
+    let app = App::inspect(options)?;
+    let cpus = bundle::fit(options, &store.taken_cpus())?;
     let runtime = Runtime::find(options.runtime.as_deref())?;
     let (name, folder) = store.take(options.name.as_deref(), &options.app)?;
-    let netns = Joined::path(&options.net, &name);
     let agent = Agent {
         name: name.clone(),
         options: options.clone(),
@@ -33,28 +59,20 @@ pub fn run(store: &Store, options: &LaunchOptions) -> Result<u8> {
         exit_code: None,
         restarts: 0,
     };
-    let done = bundle::write(&folder.bundle(), &app, options, &Decided { name, cpus, netns })
-        .and_then(|()| folder.save(&agent))
-        .and_then(|()| if options.dry_run { plan(&runtime, &folder) } else { start(&folder, agent) });
-    if done.is_err() || options.dry_run || (!options.detach && !folder.log().exists()) {
-        folder.remove()?;
+    let (netns, shared) = (Joined::path(&options.net, &name), folder.shared());
+    let written = fs::create_dir(&shared)
+        .map_err(Error::file("make", &shared))
+        .and_then(|()| bundle::write(&folder.bundle(), &app, options, &Decided { name, cpus, netns, shared }))
+        .and_then(|()| folder.save(&agent));
+    match written {
+        Ok(()) => Ok((agent, folder)),
+        Err(error) => folder.remove().and(Err(error)),
     }
-    done
-}
-
-fn start(folder: &Folder, mut agent: Agent) -> Result<u8> {
-    if !agent.options.detach {
-        return in_foreground(folder, &mut agent);
-    }
-    detach(folder)?;
-    println!("{}", agent.name);
-    Ok(0)
 }
 
 /// `rtrun plan` on the bundle that would be started.
-fn plan(runtime: &Runtime, folder: &Folder) -> Result<u8> {
-    let bundle = folder.bundle();
-    let output = runtime.call(&["plan", &bundle.to_string_lossy()])?;
+fn plan(agent: &Agent, folder: &Folder) -> Result<u8> {
+    let output = Runtime::find(Some(&agent.runtime))?.call(&["plan", &folder.bundle().to_string_lossy()])?;
     print!("{}", String::from_utf8_lossy(&output.stdout));
     Ok(0)
 }
