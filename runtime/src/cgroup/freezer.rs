@@ -58,7 +58,7 @@ pub(super) fn frozen_v2(dir: &Path) -> Result<bool, Error> {
 pub(super) fn wait_event(dir: &Path, key: &str, wanted: bool, patience: Duration) -> Result<bool, Error> {
     let path = dir.join("cgroup.events");
     let io = |step, errno| Error::Io { step, path: path.clone(), errno };
-    let raw = |error: std::io::Error| Errno::from_raw(error.raw_os_error().unwrap_or(0));
+    let raw = |error: std::io::Error| crate::sys::errno(error);
     let file = File::open(&path).map_err(|error| io("opening", raw(error)))?;
     let line = format!("{key} {}", u8::from(wanted));
     let start = Instant::now();

@@ -74,5 +74,5 @@ pub(super) fn children(dir: &Path) -> Result<Vec<PathBuf>, Error> {
 }
 
 fn io(error: std::io::Error, dir: &Path) -> Error {
-    Error::Io { step: "listing", path: dir.to_owned(), errno: Errno::from_raw(error.raw_os_error().unwrap_or(0)) }
+    Error::Io { step: "listing", path: dir.to_owned(), errno: crate::sys::errno(error) }
 }

@@ -28,14 +28,22 @@ pub(super) fn settings(resources: &Resources) -> Vec<Setting> {
     out
 }
 
+/// The files that both versions have.
+pub(super) fn cpuset(cpu: &Cpu, out: &mut Vec<Setting>) {
+    let lists = [
+        (&cpu.cpus, "linux.resources.cpu.cpus", "cpuset.cpus"),
+        (&cpu.mems, "linux.resources.cpu.mems", "cpuset.mems"),
+    ];
+    for (list, field, file) in lists {
+        if let Some(list) = list.as_ref().filter(|list| !list.is_empty()) {
+            out.push(Setting::new("cpuset", field, file, list));
+        }
+    }
+}
+
 fn cpu(cpu: &Cpu, out: &mut Vec<Setting>) {
+    cpuset(cpu, out);
     let mut set = |controller, field, file, value: String| out.push(Setting::new(controller, field, file, value));
-    if let Some(cpus) = cpu.cpus.as_ref().filter(|cpus| !cpus.is_empty()) {
-        set("cpuset", "linux.resources.cpu.cpus", "cpuset.cpus", cpus.clone());
-    }
-    if let Some(mems) = cpu.mems.as_ref().filter(|mems| !mems.is_empty()) {
-        set("cpuset", "linux.resources.cpu.mems", "cpuset.mems", mems.clone());
-    }
     // The kernel refuses a weight for an idle group, whose weight is fixed.
     if let Some(shares) = cpu.shares.filter(|&shares| shares != 0 && cpu.idle != Some(1)) {
         set("cpu", "linux.resources.cpu.shares", "cpu.shares", shares.to_string());
@@ -92,7 +100,8 @@ fn memory(memory: &Memory, out: &mut Vec<Setting>) {
     }
 }
 
-fn pids(pids: &Pids, out: &mut Vec<Setting>) {
+/// As in both versions.
+pub(super) fn pids(pids: &Pids, out: &mut Vec<Setting>) {
     match pids.limit {
         None | Some(0) => {}
         Some(limit) if limit < 0 => {

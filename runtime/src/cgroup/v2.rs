@@ -2,7 +2,7 @@
 
 use super::setting::Setting;
 use super::{Error, knob, v1};
-use crate::spec::{BlockIo, Cpu, HugepageLimit, Memory, Pids, Resources};
+use crate::spec::{BlockIo, Cpu, HugepageLimit, Memory, Resources};
 use std::borrow::Cow;
 use std::path::Path;
 
@@ -16,7 +16,7 @@ pub(super) fn settings(resources: &Resources) -> Vec<Setting> {
         self::memory(memory, &mut out);
     }
     if let Some(pids) = &resources.pids {
-        self::pids(pids, &mut out);
+        v1::pids(pids, &mut out);
     }
     if let Some(block_io) = &resources.block_io {
         io(block_io, &mut out);
@@ -48,13 +48,8 @@ pub(super) fn unified(resources: &Resources) -> Result<Vec<Setting>, Error> {
 }
 
 fn cpu(cpu: &Cpu, out: &mut Vec<Setting>) {
+    v1::cpuset(cpu, out);
     let mut set = |controller, field, file, value: String| out.push(Setting::new(controller, field, file, value));
-    if let Some(cpus) = cpu.cpus.as_ref().filter(|cpus| !cpus.is_empty()) {
-        set("cpuset", "linux.resources.cpu.cpus", "cpuset.cpus", cpus.clone());
-    }
-    if let Some(mems) = cpu.mems.as_ref().filter(|mems| !mems.is_empty()) {
-        set("cpuset", "linux.resources.cpu.mems", "cpuset.mems", mems.clone());
-    }
     // The kernel refuses a weight for an idle group, whose weight is fixed.
     if let Some(shares) = cpu.shares.filter(|&shares| shares != 0 && cpu.idle != Some(1)) {
         set("cpu", "linux.resources.cpu.shares", "cpu.weight", cpu_weight(shares).to_string());
@@ -159,16 +154,6 @@ fn memory(memory: &Memory, out: &mut Vec<Setting>) {
         "linux.resources.memory.useHierarchy",
         "cgroup v2 is always hierarchical",
     );
-}
-
-fn pids(pids: &Pids, out: &mut Vec<Setting>) {
-    match pids.limit {
-        None | Some(0) => {}
-        Some(limit) if limit < 0 => {
-            out.push(Setting::new("pids", "linux.resources.pids.limit", "pids.max", "max").moot_if(true));
-        }
-        Some(limit) => out.push(Setting::new("pids", "linux.resources.pids.limit", "pids.max", limit)),
-    }
 }
 
 /// `io.weight` (1 to 10,000) of `blkio.weight` (10 to 1,000), linear, as the kernel's documentation of v1 suggests and

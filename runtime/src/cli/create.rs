@@ -23,24 +23,31 @@ pub(super) struct Creation {
     /// Read this file in place of the bundle's config.json
     #[arg(short = 'f', long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Unix socket that is sent the terminal's master
-    #[arg(long, value_name = "SOCKET")]
-    console_socket: Option<PathBuf>,
-    /// Unix socket that is sent a pidfd of the container's process
-    #[arg(long, value_name = "SOCKET")]
-    pidfd_socket: Option<PathBuf>,
-    /// File to write the process's ID to
-    #[arg(long, value_name = "FILE")]
-    pid_file: Option<PathBuf>,
+    #[command(flatten)]
+    handles: Handles,
     /// Move the root over / instead of pivoting; for a root on a ramdisk
     #[arg(long)]
     no_pivot: bool,
     /// Accepted: no session keyring is ever made
     #[arg(long)]
     no_new_keyring: bool,
+}
+
+/// What the callers of `create`, `run` and `exec` hold of the new process.
+#[derive(clap::Args)]
+pub(super) struct Handles {
+    /// Unix socket that is sent the terminal's master
+    #[arg(long, value_name = "SOCKET")]
+    pub(super) console_socket: Option<PathBuf>,
+    /// Unix socket that is sent a pidfd of the process
+    #[arg(long, value_name = "SOCKET")]
+    pub(super) pidfd_socket: Option<PathBuf>,
+    /// File to write the process's ID to
+    #[arg(long, value_name = "FILE")]
+    pub(super) pid_file: Option<PathBuf>,
     /// Number of descriptors after standard error to pass on
     #[arg(long, value_name = "N", default_value_t = 0)]
-    preserve_fds: u32,
+    pub(super) preserve_fds: u32,
 }
 
 impl Creation {
@@ -50,11 +57,11 @@ impl Creation {
             id,
             bundle: self.bundle,
             config: self.config,
-            console_socket: self.console_socket,
-            pid_file: self.pid_file,
-            pidfd_socket: self.pidfd_socket,
+            console_socket: self.handles.console_socket,
+            pid_file: self.handles.pid_file,
+            pidfd_socket: self.handles.pidfd_socket,
             no_pivot: self.no_pivot,
-            preserve_fds: self.preserve_fds,
+            preserve_fds: self.handles.preserve_fds,
             manager: globals.manager,
             rootless: globals.is_rootless(),
         }

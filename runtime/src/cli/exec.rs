@@ -1,3 +1,4 @@
+use super::create::Handles;
 use super::{Command, Error, Globals, exit_code};
 use crate::launch::{ExecOptions, Target};
 use crate::spec::{Capabilities, Process, load_process};
@@ -15,15 +16,8 @@ pub(super) struct Exec {
     /// Give it a terminal
     #[arg(short, long)]
     tty: bool,
-    /// Unix socket that is sent the terminal's master
-    #[arg(long, value_name = "SOCKET")]
-    console_socket: Option<PathBuf>,
-    /// Unix socket that is sent a pidfd of the process
-    #[arg(long, value_name = "SOCKET")]
-    pidfd_socket: Option<PathBuf>,
-    /// File to write the process's ID to
-    #[arg(long, value_name = "FILE")]
-    pid_file: Option<PathBuf>,
+    #[command(flatten)]
+    handles: Handles,
     /// Working directory [default: that of the container's process]
     #[arg(long, value_name = "DIR")]
     cwd: Option<PathBuf>,
@@ -48,9 +42,6 @@ pub(super) struct Exec {
     /// SELinux label
     #[arg(long, value_name = "LABEL")]
     process_label: Option<String>,
-    /// Number of descriptors after standard error to pass on
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    preserve_fds: u32,
     /// With the policy of the container's process; without it, as SCHED_OTHER unless --process says otherwise
     #[arg(long)]
     sched: bool,
@@ -87,10 +78,10 @@ impl Command for Exec {
         }
         let options = ExecOptions {
             detach: self.detach,
-            console_socket: self.console_socket,
-            pid_file: self.pid_file,
-            pidfd_socket: self.pidfd_socket,
-            preserve_fds: self.preserve_fds,
+            console_socket: self.handles.console_socket,
+            pid_file: self.handles.pid_file,
+            pidfd_socket: self.handles.pidfd_socket,
+            preserve_fds: self.handles.preserve_fds,
             cgroup: self.cgroup,
         };
         Ok(exit_code(crate::launch::exec(target, process, &options, &mut globals.warn())?))
@@ -177,7 +168,7 @@ mod tests {
         let containerd = parsed("exec --process /p --console-socket /s --pidfd-socket /f --detach --pid-file /i c");
         assert!(containerd.detach && containerd.process == Some("/p".into()) && containerd.args.is_empty());
         let conmon = parsed("exec --pid-file /i --process /p --detach --preserve-fds 2 c");
-        assert_eq!((conmon.preserve_fds, conmon.id.as_str()), (2, "c"));
+        assert_eq!((conmon.handles.preserve_fds, conmon.id.as_str()), (2, "c"));
         assert_eq!(parsed("exec --process=/p c").process, Some("/p".into()));
     }
 

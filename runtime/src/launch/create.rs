@@ -15,7 +15,7 @@ use crate::rootfs::{self, Rootfs};
 use crate::spec::{self, Hooks, Spec, validate};
 use crate::state::{Container, Init, State, Status, Store, process_stat};
 use crate::sys::clone::{Forked, fork_into};
-use crate::sys::{pidfd, self_exe};
+use crate::sys::{self, pidfd, self_exe};
 use nix::errno::Errno;
 use nix::sched::{CloneFlags, setns};
 use nix::sys::socket::{AddressFamily, Backlog, SockFlag, SockType, bind, listen, socket};
@@ -43,7 +43,7 @@ pub(crate) fn create(
     validate::id(&options.id)?;
     let bundle = absolute(&options.bundle)?;
     let config = options.config.clone().unwrap_or_else(|| bundle.join("config.json"));
-    let text = std::fs::read(&config).map_err(|source| spec::Error::Read { path: config.clone(), source })?;
+    let text = spec::read(&config)?;
     let mut spec = spec::parse(&text, &config.display().to_string())?;
     validate::validate(&spec, &bundle)?.into_iter().for_each(&mut *warn);
     let cgroup = Cgroup::plan(&spec, &options.id, options.manager, options.rootless)?;
@@ -165,11 +165,11 @@ fn clone_init(flags: u64, plan: &InitPlan) -> Result<Forked, Error> {
 
 /// setns(2) to a PID namespace moves later children only; we come back for the hooks' sake.
 fn clone_into_pid(target: &Joined, plan: &InitPlan) -> Result<Forked, Error> {
-    let own = std::fs::File::open("/proc/self/ns/pid").map_err(|error| Error::OwnPid { error })?;
+    let own = std::fs::File::open("/proc/self/ns/pid").map_err(|error| Error::OwnPid(sys::errno(error)))?;
     target.enter()?;
     let forked = clone_init(plan.namespaces.clone_flags(), plan)?;
     if matches!(forked, Forked::Parent { .. }) {
-        setns(&own, CloneFlags::CLONE_NEWPID).map_err(|errno| Error::OwnPid { error: errno.into() })?;
+        setns(&own, CloneFlags::CLONE_NEWPID).map_err(Error::OwnPid)?;
     }
     Ok(forked)
 }
@@ -238,7 +238,7 @@ fn attend(
     }
     if let Some(score) = spec.process.as_ref().and_then(|process| process.oom_score_adj) {
         std::fs::write(format!("/proc/{pid}/oom_score_adj"), score.to_string())
-            .map_err(|error| Error::OomScore { score, error })?;
+            .map_err(|error| Error::OomScore { score, errno: sys::errno(error) })?;
     }
     if plan.entry.is_none() {
         let entry = plan.cgroup.create(spec.linux.resources.as_ref(), Some(pid))?;
@@ -294,7 +294,8 @@ fn engage(
 fn host_step(plan: &InitPlan, pid: Pid) -> Result<(), Error> {
     if !plan.spec.linux.net_devices.is_empty() {
         let path = format!("/proc/{pid}/ns/net");
-        let namespace = std::fs::File::open(&path).map_err(|error| Error::Namespace { path, error })?;
+        let namespace =
+            std::fs::File::open(&path).map_err(|error| Error::Namespace { path, errno: sys::errno(error) })?;
         net::move_devices(&plan.spec.linux.net_devices, namespace.as_fd())?;
     }
     let Some(hooks) = &plan.spec.hooks else { return Ok(()) };
@@ -369,12 +370,12 @@ fn initial_state(spec: &Spec, bundle: &Path, options: &CreateOptions, cgroup: &C
 
 /// As runc: no link is followed, so the state shows the path that the caller gave.
 fn absolute(bundle: &Path) -> Result<PathBuf, Error> {
-    std::path::absolute(bundle).map_err(|error| Error::Bundle { path: bundle.to_path_buf(), error })
+    std::path::absolute(bundle).map_err(|error| Error::Bundle { path: bundle.to_path_buf(), errno: sys::errno(error) })
 }
 
 /// Written beside and renamed: a watcher never reads half a number.
 pub(crate) fn write_pid_file(path: &Path, pid: Pid) -> Result<(), Error> {
-    let failed = |error| Error::PidFile { path: path.to_path_buf(), error };
+    let failed = |error| Error::PidFile { path: path.to_path_buf(), errno: sys::errno(error) };
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let temporary = path.with_file_name(format!(".{name}.{}", std::process::id()));
     std::fs::write(&temporary, pid.to_string()).map_err(failed)?;

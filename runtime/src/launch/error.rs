@@ -3,7 +3,6 @@ use crate::state::Status;
 use crate::{cgroup, device, plan, rdt, rootfs, sched, spec, state, sys};
 use nix::errno::Errno;
 use nix::sched::CloneFlags;
-use std::io;
 use std::path::PathBuf;
 
 /// Why a command on a container's life failed; one variant a step.
@@ -48,8 +47,8 @@ pub enum Error {
     Rdt(#[from] rdt::Error),
     #[error(transparent)]
     OwnBinary(#[from] sys::self_exe::Error),
-    #[error("bundle {path}: {error}")]
-    Bundle { path: PathBuf, error: io::Error },
+    #[error("bundle {path}: {errno}")]
+    Bundle { path: PathBuf, errno: Errno },
     #[error("process.terminal is true: --console-socket is needed unless in the foreground of run or exec")]
     NoConsoleSocket,
     #[error("--console-socket is given, but process.terminal is not true: nothing would ever come over it")]
@@ -60,20 +59,20 @@ pub enum Error {
     Channel(Errno),
     #[error("clone3({}): {errno}", flag_names(*flags))]
     Clone { flags: u64, errno: Errno },
-    #[error("rtrun's own PID namespace: {error}")]
-    OwnPid { error: io::Error },
-    #[error("{path}: {error}")]
-    Namespace { path: String, error: io::Error },
-    #[error("process.oomScoreAdj {score}: {error}; lowering it needs CAP_SYS_RESOURCE")]
-    OomScore { score: i32, error: io::Error },
+    #[error("rtrun's own PID namespace: {0}")]
+    OwnPid(Errno),
+    #[error("{path}: {errno}")]
+    Namespace { path: String, errno: Errno },
+    #[error("process.oomScoreAdj {score}: {errno}; lowering it needs CAP_SYS_RESOURCE")]
+    OomScore { score: i32, errno: Errno },
     #[error("{0}")]
     Child(String),
     #[error("the container's init died while it came up: {status}")]
     Died { status: String },
     #[error("looking at the init of {id}: {errno}")]
     Init { id: String, errno: Errno },
-    #[error("--pid-file {path}: {error}")]
-    PidFile { path: PathBuf, error: io::Error },
+    #[error("--pid-file {path}: {errno}")]
+    PidFile { path: PathBuf, errno: Errno },
     #[error("cannot start a container that is not created: {id} is {status}")]
     NotCreated { id: String, status: Status },
     #[error("process.scheduler is not in effect on the container's init: {0}")]

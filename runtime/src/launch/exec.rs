@@ -13,7 +13,7 @@ use crate::sched::{self, CpuSet};
 use crate::spec::{self, NamespaceType, Process, Scheduler, Spec};
 use crate::state::{Container, Status, Store, process_stat};
 use crate::sys::clone::{Forked, fork_into};
-use crate::sys::self_exe;
+use crate::sys::{self, self_exe};
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
 use nix::sched::{CloneFlags, setns};
@@ -142,7 +142,7 @@ fn plan(
     } else {
         let path = format!("/proc/{pid}/root");
         let opened = open(path.as_str(), OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty());
-        Some(opened.map_err(|errno| Error::Namespace { path, error: errno.into() })?)
+        Some(opened.map_err(|errno| Error::Namespace { path, errno })?)
     };
     let entry = container.cgroup().map(|cgroup| cgroup.entry_at(&options.cgroup)).transpose()?;
     Ok(Joining {
@@ -165,8 +165,7 @@ fn shares_user_namespace(pid: Pid) -> bool {
 
 fn launch(mut joining: Joining, process: &Process, options: &ExecOptions) -> Result<(Pid, OwnedFd), Error> {
     let (ours, theirs) = Channel::pair().map_err(Error::Channel)?;
-    let failed =
-        |error: Errno| Error::Namespace { path: "the container's PID namespace".to_owned(), error: error.into() };
+    let failed = |errno| Error::Namespace { path: "the container's PID namespace".to_owned(), errno };
     // An ordinary user has rights over the PID namespace only inside the user namespace that owns it.
     let mut first = CloneFlags::CLONE_NEWPID;
     if !nix::unistd::geteuid().is_root() {
@@ -219,7 +218,7 @@ fn attend(
 ) -> Result<(), Error> {
     if let Some(score) = process.oom_score_adj {
         std::fs::write(format!("/proc/{pid}/oom_score_adj"), score.to_string())
-            .map_err(|error| Error::OomScore { score, error })?;
+            .map_err(|error| Error::OomScore { score, errno: sys::errno(error) })?;
     }
     wait_for(channel, Signal::Ready)?;
     joining.process.rlimits.apply(pid).map_err(process::Error::from)?;
@@ -256,7 +255,7 @@ fn become_member(mut joining: Joining, channel: &Channel) -> Result<Infallible, 
     joining.process.open_host_files()?;
     if !joining.namespaces.is_empty() {
         setns(&joining.init, joining.namespaces)
-            .map_err(|errno| Error::Namespace { path: "the container's namespaces".to_owned(), error: errno.into() })?;
+            .map_err(|errno| Error::Namespace { path: "the container's namespaces".to_owned(), errno })?;
     }
     if let Some(root) = &joining.root {
         nix::unistd::fchdir(root).and_then(|()| nix::unistd::chroot(".")).map_err(Error::Chroot)?;

@@ -160,7 +160,7 @@ impl ProcessPlan {
                     .recursive(true)
                     .mode(0o755)
                     .create(&self.cwd)
-                    .map_err(|error| failed(Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO))))?;
+                    .map_err(|error| failed(crate::sys::errno(error)))?;
                 chdir(&self.cwd).map_err(failed)?;
             }
             // The user may be let in where root without CAP_DAC_OVERRIDE is not: tried again as the user.

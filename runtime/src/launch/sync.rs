@@ -91,7 +91,7 @@ impl Channel {
 
     /// A second descriptor of the same end.
     pub(crate) fn duplicate(&self) -> Result<Channel, Errno> {
-        self.0.try_clone().map(Channel).map_err(|error| Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO)))
+        self.0.try_clone().map(Channel).map_err(crate::sys::errno)
     }
 
     pub(crate) fn send(&self, signal: Signal, payload: &[u8], fds: &[RawFd]) -> Result<(), Errno> {

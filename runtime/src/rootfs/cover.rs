@@ -27,7 +27,7 @@ impl Cover {
     /// Clones the root, detached. Private: nothing mounted below may appear where the root's own mount propagates to.
     pub(super) fn plan(path: &Path) -> Result<(Cover, OwnedFd), Error> {
         let failed = |errno| Error::BindRoot { path: path.to_path_buf(), errno };
-        let real = path.canonicalize().map_err(|error| failed(last(&error)))?;
+        let real = path.canonicalize().map_err(|error| failed(crate::sys::errno(error)))?;
         let tree = tree::clone(&real, true, false).map_err(failed)?;
         let stat = rustix::fs::statx(&tree, c"", AtFlags::EMPTY_PATH, StatxFlags::MNT_ID);
         let mount = stat.map_err(|error| failed(errno(error)))?.stx_mnt_id;
@@ -68,17 +68,13 @@ impl Cover {
 
     /// Under another mount it is seen in the mount table only.
     fn is_mounted(&self) -> Result<bool, Errno> {
-        let table = std::fs::read("/proc/thread-self/mountinfo").map_err(|error| last(&error))?;
+        let table = std::fs::read("/proc/thread-self/mountinfo").map_err(crate::sys::errno)?;
         let (mount, path) = (self.mount.to_string(), escaped(self.path.as_os_str()));
         Ok(table.split(|&byte| byte == b'\n').any(|line| {
             let mut fields = line.split(|&byte| byte == b' ');
             fields.next() == Some(mount.as_bytes()) && fields.nth(3) == Some(&path)
         }))
     }
-}
-
-fn last(error: &std::io::Error) -> Errno {
-    Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO))
 }
 
 /// As `proc_pid_mountinfo(5)` writes a path.

@@ -115,7 +115,7 @@ fn make_namespace(mount: &Mount, uids: &str, gids: &str) -> Result<OwnedFd, Erro
 }
 
 fn map_and_open(pid: i64, uids: &str, gids: &str) -> Result<OwnedFd, (&'static str, Errno)> {
-    let told = |step| move |error: std::io::Error| (step, Errno::from_raw(error.raw_os_error().unwrap_or_default()));
+    let told = |step| move |error: std::io::Error| (step, crate::sys::errno(error));
     std::fs::write(format!("/proc/{pid}/uid_map"), uids).map_err(told("writing uid_map"))?;
     std::fs::write(format!("/proc/{pid}/gid_map"), gids).map_err(told("writing gid_map"))?;
     File::open(format!("/proc/{pid}/ns/user")).map(OwnedFd::from).map_err(told("opening it"))

@@ -116,8 +116,7 @@ impl Rootfs {
     /// After a move the host's mounts stay reachable for who can leave a chroot; a whole procfs or sysfs among them
     /// would let a user namespace mount another (runc's msMoveRoot).
     fn hide_host(&self) -> Result<(), Errno> {
-        let table = std::fs::read_to_string("/proc/self/mountinfo")
-            .map_err(|error| Errno::from_raw(error.raw_os_error().unwrap_or_default()))?;
+        let table = std::fs::read_to_string("/proc/self/mountinfo").map_err(crate::sys::errno)?;
         let root = self.real_path();
         let whole = table.lines().filter_map(procfs_or_sysfs).filter(|path| !path.starts_with(&root));
         let mut paths = whole.collect::<Vec<_>>();

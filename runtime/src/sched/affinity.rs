@@ -14,7 +14,8 @@ const WORDS: usize = 8192 / 64;
 /// # Errors
 /// [`Error::Read`], [`Error::List`].
 pub fn online_cpus() -> Result<CpuSet, Error> {
-    let text = std::fs::read_to_string(ONLINE).map_err(|source| Error::Read { path: ONLINE, source })?;
+    let text = std::fs::read_to_string(ONLINE)
+        .map_err(|error| Error::Read { path: ONLINE, errno: crate::sys::errno(error) })?;
     Ok(CpuSet::parse(text.trim())?)
 }
 

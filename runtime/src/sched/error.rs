@@ -1,5 +1,4 @@
 use nix::errno::Errno;
-use std::io;
 
 /// Why a process can't be run as asked.
 #[derive(Debug, thiserror::Error)]
@@ -26,12 +25,12 @@ pub enum Error {
         online: String,
     },
     /// A file of the kernel can't be read.
-    #[error("reading {path}: {source}")]
+    #[error("reading {path}: {errno}")]
     Read {
         /// The file.
         path: &'static str,
         /// What the kernel said.
-        source: io::Error,
+        errno: Errno,
     },
     /// `sched_setattr(2)` was refused.
     #[error("process.scheduler: sched_setattr of {asked} on pid {pid}: {errno}: {why}")]

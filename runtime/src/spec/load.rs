@@ -1,18 +1,18 @@
 use super::{Process, Resources, Spec};
+use nix::errno::Errno;
 use serde::de::DeserializeOwned;
-use std::io;
 use std::path::{Path, PathBuf};
 
 /// Why a configuration was refused.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The file can't be read.
-    #[error("reading {path}: {source}")]
+    #[error("reading {path}: {errno}")]
     Read {
         /// Which file.
         path: PathBuf,
         /// What the kernel said.
-        source: io::Error,
+        errno: Errno,
     },
     /// The text is not JSON.
     #[error("{origin}: broken JSON at line {line} column {column}: {message}")]
@@ -83,8 +83,12 @@ pub fn parse_resources(text: &[u8], origin: &str) -> Result<Resources, Error> {
     typed(text, origin)
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, Error> {
-    std::fs::read(path).map_err(|source| Error::Read { path: path.to_path_buf(), source })
+/// The text of a configuration, of any kind.
+///
+/// # Errors
+/// [`Error::Read`].
+pub fn read(path: &Path) -> Result<Vec<u8>, Error> {
+    std::fs::read(path).map_err(|error| Error::Read { path: path.to_path_buf(), errno: crate::sys::errno(error) })
 }
 
 /// The good case costs one plain parse; only a refused text is parsed again to find the field's path.

@@ -22,7 +22,7 @@ pub use linux::{
     Device, DeviceType, IdMapping, IntelRdt, Linux, MemoryPolicy, MemoryPolicyMode, Namespace, NamespaceType,
     NetDevice, Personality, PersonalityDomain, TimeOffset, TimeOffsets,
 };
-pub use load::{Error, load, load_process, parse, parse_process, parse_resources};
+pub use load::{Error, load, load_process, parse, parse_process, parse_resources, read};
 pub use mount::{Mount, Root};
 pub use process::{
     Capabilities, ConsoleSize, ExecCpuAffinity, IoPriority, IoPriorityClass, Process, Rlimit, Scheduler,

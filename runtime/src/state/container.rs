@@ -274,11 +274,9 @@ impl Container {
         match std::fs::remove_dir(&self.path) {
             Ok(()) => Ok(()),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
-            Err(error) => Err(Error::File {
-                step: "removing",
-                path: self.path.clone(),
-                errno: Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO)),
-            }),
+            Err(error) => {
+                Err(Error::File { step: "removing", path: self.path.clone(), errno: crate::sys::errno(error) })
+            }
         }
     }
 }
@@ -319,11 +317,7 @@ fn read_state(path: &Path, id: &str) -> Result<State, Error> {
             Ok(State { id: id.to_owned(), oci_version: "1.3.0".to_owned(), ..State::default() })
         }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(Error::Absent(id.to_owned())),
-        Err(error) => Err(Error::File {
-            step: "reading",
-            path: file,
-            errno: Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO)),
-        }),
+        Err(error) => Err(Error::File { step: "reading", path: file, errno: crate::sys::errno(error) }),
     }
 }
 
@@ -352,6 +346,6 @@ fn write_file(path: &Path, text: &[u8]) -> Result<(), Error> {
     file.and_then(|mut file| file.write_all(text)).map_err(|error| Error::File {
         step: "writing",
         path: path.to_path_buf(),
-        errno: Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO)),
+        errno: crate::sys::errno(error),
     })
 }

@@ -45,10 +45,11 @@ impl Store {
     /// mkdir -p, each level 0700: state tells of every container's bundle.
     fn make_root(&self) -> Result<(), Error> {
         use std::os::unix::fs::DirBuilderExt;
-        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.root).map_err(|error| Error::Root {
-            path: self.root.clone(),
-            errno: Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO)),
-        })
+        std::fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&self.root)
+            .map_err(|error| Error::Root { path: self.root.clone(), errno: crate::sys::errno(error) })
     }
 
     /// Where a container's directory is; an id that is a path would lead out of the root.
@@ -90,7 +91,7 @@ impl Store {
         std::fs::remove_dir_all(&path).map_err(|error| Error::File {
             step: "removing",
             path,
-            errno: Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO)),
+            errno: crate::sys::errno(error),
         })
     }
 
@@ -103,7 +104,7 @@ impl Store {
             Ok(entries) => entries,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
             Err(error) => {
-                let errno = Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO));
+                let errno = crate::sys::errno(error);
                 return Err(Error::File { step: "reading", path: self.root.clone(), errno });
             }
         };

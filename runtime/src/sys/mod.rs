@@ -11,6 +11,11 @@ use nix::sys::stat::Mode;
 use std::os::fd::AsRawFd;
 use std::path::Path;
 
+/// What the kernel said, of an error of the standard library; EIO where it was not the kernel.
+pub fn errno(error: std::io::Error) -> Errno {
+    Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO))
+}
+
 /// A procfs file of less than a kilobyte, which one read(2) gives whole: `std::fs::read` takes a stat and six of them.
 ///
 /// # Errors

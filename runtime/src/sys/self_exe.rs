@@ -64,8 +64,7 @@ fn read_only_mount() -> Result<OwnedFd, Errno> {
 fn sealed_copy(exe: OwnedFd) -> Result<OwnedFd, Errno> {
     let copy = memfd_create(c"rtrun", MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING)?;
     let mut copy = std::fs::File::from(copy);
-    std::io::copy(&mut std::fs::File::from(exe), &mut copy)
-        .map_err(|error| Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO)))?;
+    std::io::copy(&mut std::fs::File::from(exe), &mut copy).map_err(crate::sys::errno)?;
     let seals = SealFlag::F_SEAL_WRITE | SealFlag::F_SEAL_GROW | SealFlag::F_SEAL_SHRINK | SealFlag::F_SEAL_SEAL;
     fcntl(&copy, FcntlArg::F_ADD_SEALS(seals))?;
     Ok(copy.into())
