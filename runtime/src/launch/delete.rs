@@ -10,6 +10,9 @@ use nix::sys::signal::Signal;
 /// How long the kernel may take to end a killed init, milliseconds.
 const END_LIMIT_MS: i32 = 10_000;
 
+/// How long `kill` waits for the end that SIGKILL brings, milliseconds: a delete that follows finds it stopped.
+const KILL_LIMIT_MS: i32 = 500;
+
 /// Sends signal `number` to the init, or with `all` to every process of the container.
 ///
 /// # Errors
@@ -29,10 +32,11 @@ pub fn kill(store: &Store, id: &str, number: i32, all: bool) -> Result<(), Error
         other => other.map_err(|errno| Error::Kill { number, id: id.to_owned(), errno })?,
     }
     // A frozen task doesn't see SIGKILL on cgroup v1.
-    if signal == Some(Signal::SIGKILL) && container.status() == Status::Paused {
-        if let Some(cgroup) = container.cgroup() {
+    if signal == Some(Signal::SIGKILL) {
+        if let Some(cgroup) = container.cgroup().filter(|_| container.status() == Status::Paused) {
             cgroup.thaw()?;
         }
+        pidfd::wait_ended(&init, KILL_LIMIT_MS).map_err(Error::Channel)?;
     }
     Ok(())
 }

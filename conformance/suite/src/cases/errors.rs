@@ -127,6 +127,8 @@ pub const CASES: &[Case] = &[
     .note("newer than Debian's peers"),
     case("illegal-id-with-slash", |c| id_refused(c, "../escape")),
     case("illegal-id-of-dots", |c| id_refused(c, "..")),
+    case("illegal-id-of-the-ledger", |c| id_refused(c, "ledger"))
+        .note("rtrun keeps the node's ledger among its containers; peers have none"),
     case("illegal-id-empty", |c| id_refused(c, "")),
     case("illegal-id-with-space", |c| id_refused(c, "a b")),
     case("missing-bundle", |c| {

@@ -120,6 +120,19 @@ pub const CASES: &[Case] = &[
         same("status after start", &c.state()?["status"], "running")
     })
     .note("runtime.md, Delete: what is not stopped MUST be refused; runc and crun remove it"),
+    case("delete-after-kill-needs-no-wait", |c| {
+        c.script(WAIT);
+        for start in [false, true] {
+            c.create()?;
+            if start {
+                c.start()?;
+            }
+            c.rt(&["kill", &c.id, "KILL"])?.succeeded()?;
+            c.delete()?;
+        }
+        c.nothing_left()
+    })
+    .note("peers' kill returns before the process has ended, and their delete refuses one that lives"),
     case("delete-stopped", |c| {
         c.up_script("true")?;
         c.wait_for("stopped")?;

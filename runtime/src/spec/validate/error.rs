@@ -7,6 +7,9 @@ pub enum Error {
     /// A container ID outside of runc's alphabet.
     #[error("invalid container id {0:?}: 1 to 1024 letters, digits and _+.- are allowed, and not . or .. alone")]
     Id(String),
+    /// The name of what is no container.
+    #[error("invalid container id {0:?}: it is the name of the node's ledger; take another")]
+    LedgersId(String),
     /// Not a 1.x.
     #[error("ociVersion: {0:?} is not a version of the specification that is understood; any 1.x is")]
     OciVersion(String),

@@ -61,11 +61,15 @@ pub fn validate_resources(resources: &Resources) -> Result<(), Error> {
     limits::check(resources)
 }
 
-/// Checks a container's ID: it becomes the name of a directory and of a cgroup.
+/// Checks a container's ID: it becomes the name of a directory and of a cgroup. The node's ledger has its directory
+/// beside the containers'.
 ///
 /// # Errors
-/// [`Error::Id`].
+/// [`Error::Id`], [`Error::LedgersId`].
 pub fn id(id: &str) -> Result<(), Error> {
+    if Path::new(rtrun_hooks::ledger::DIRECTORY).file_name() == Some(id.as_ref()) {
+        return Err(Error::LedgersId(id.to_owned()));
+    }
     let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"_+.-".contains(&byte);
     if (1..=1024).contains(&id.len()) && id.bytes().all(legal) && id != "." && id != ".." {
         return Ok(());
