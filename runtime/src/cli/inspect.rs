@@ -2,6 +2,7 @@ use super::table::{Format, columns};
 use super::{Command, Error, Globals, print};
 use crate::report::{Outcome, Realtime, Step};
 use crate::state::{Container, Status};
+use rtrun_hooks::annotation::Verify;
 use serde::Serialize;
 
 /// Print what a container was given, and what the kernel shows of it
@@ -55,6 +56,7 @@ fn text(container: &Container, realtime: Option<&Realtime>) -> String {
     let verdict = match realtime.holds() {
         Some(true) => "everything that can be read back is as asked",
         Some(false) => "NOT everything is as asked",
+        None if realtime.verify == Verify::Off => "nothing was read back",
         None => "not started yet",
     };
     let mut text = format!("{}: {status}{pid}; {verdict} (verify={})\n", container.id(), realtime.verify);

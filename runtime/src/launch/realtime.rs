@@ -40,6 +40,8 @@ pub(crate) fn engage(
     let passage = wait_for_clock(&plan.profile)?;
     let failed: Vec<String> = steps.iter().filter(|step| !holds(step)).map(Step::to_string).collect();
     let Some(realtime) = &mut container.state.realtime else { return Ok(()) };
+    // The plan has the container's own budget, and it is read back at start.
+    steps.retain(|step| realtime.steps.iter().all(|planned| planned.target != step.target));
     insert(&mut realtime.steps, steps);
     for (step, passage) in realtime.steps.iter_mut().filter(|step| step.what == What::Clock).zip(passage) {
         if !passage.good {
@@ -141,7 +143,7 @@ fn concerns(claims: &[Claim], target: &Target) -> bool {
         (Claim::Governor { cpus, .. }, Target::Governor(cpu)) => cpus.contains(*cpu),
         (Claim::MaxLatency { cpus, .. }, Target::ResumeLatency(cpu)) => cpus.contains(*cpu),
         (Claim::RtRuntime { group, mountpoint, .. }, Target::RtRuntime(dir)) => {
-            dir != mountpoint && dir != group && group.starts_with(dir)
+            dir != mountpoint && group.starts_with(dir)
         }
         _ => false,
     })

@@ -82,9 +82,10 @@ impl Realtime {
         self.steps.iter().filter(|step| step.outcome.as_ref().is_some_and(|outcome| !outcome.holds))
     }
 
-    /// Whether the container's steps have been read back and all hold; nothing before it has started.
+    /// Whether the container's steps have been read back and all hold; nothing before it has started, or where nothing was
+    /// to be read back.
     pub fn holds(&self) -> Option<bool> {
-        let read = self.steps.iter().any(|step| step.outcome.is_some());
+        let read = self.steps.iter().all(|step| step.proof == Proof::None || step.outcome.is_some());
         read.then(|| self.differences().next().is_none())
     }
 }

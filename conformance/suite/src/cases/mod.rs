@@ -13,6 +13,8 @@ mod mounts;
 mod namespaces;
 mod paths;
 mod process;
+mod realtime;
+mod realtime_node;
 mod resources;
 mod scheduling;
 mod seccomp;
@@ -25,7 +27,7 @@ use crate::harness::Case;
 /// The case that a runtime must pass to be worth testing.
 pub const TRIVIAL: &str = "lifecycle/run-true";
 
-const TOPICS: [(&str, &[Case]); 19] = [
+const TOPICS: [(&str, &[Case]); 21] = [
     ("lifecycle", lifecycle::CASES),
     ("state", state::CASES),
     ("kill", kill::CASES),
@@ -45,6 +47,8 @@ const TOPICS: [(&str, &[Case]); 19] = [
     ("seccomp", seccomp::CASES),
     ("hooks", hooks::CASES),
     ("errors", errors::CASES),
+    ("realtime", realtime::CASES),
+    ("realtime", realtime_node::CASES),
 ];
 
 /// Every case, topic by topic.

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use super::case::{Verdict, skip};
+use super::case::{OrFail, Verdict, skip};
 use super::{cgroup, kernel, rootfs};
 
 /// Needs `controller` in a mounted hierarchy.
@@ -61,6 +61,11 @@ pub fn rt_group_sched() -> bool {
         .iter()
         .filter(|one| one.controllers.iter().any(|name| name == "cpu"))
         .any(|one| one.mount.join("cpu.rt_runtime_us").exists())
+}
+
+/// A small file of the kernel's that must be there.
+pub fn read_whole(path: impl AsRef<Path>) -> Verdict<String> {
+    fs::read_to_string(&path).or_fail(path.as_ref().display())
 }
 
 /// The first line of a small file of the kernel's.

@@ -20,6 +20,8 @@ use crate::options::Job;
 
 /// Exit code that tells that the case's process was ended by a signal.
 pub const KILLED: u8 = 137;
+/// Where rtrun keeps what containers ask of the node.
+const LEDGER: &str = "/run/rtrun/ledger";
 
 /// Runs one case and prints its result as one JSON line.
 pub fn run_job(job: &Job) -> Result<ExitCode, String> {
@@ -34,6 +36,7 @@ pub fn run_job(job: &Job) -> Result<ExitCode, String> {
     let none: Option<&str> = None;
     mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none).map_err(text("make / private"))?;
     mount(Some("proc"), "/proc", Some("proc"), MsFlags::empty(), none).map_err(text("mount /proc"))?;
+    private_ledger().map_err(|error| format!("isolate case: {LEDGER}: {error}"))?;
     // SAFETY: this process has one thread.
     match unsafe { fork() }.map_err(text("fork"))? {
         ForkResult::Parent { child } => Ok(reap_until(child)),
@@ -42,6 +45,12 @@ pub fn run_job(job: &Job) -> Result<ExitCode, String> {
             Ok(ExitCode::SUCCESS)
         }
     }
+}
+
+/// A case's runtime sees the process IDs of its own namespace, so it can't share the node's account of who lives.
+fn private_ledger() -> std::io::Result<()> {
+    std::fs::create_dir_all(LEDGER)?;
+    Ok(mount(Some("tmpfs"), LEDGER, Some("tmpfs"), MsFlags::empty(), Some("mode=700"))?)
 }
 
 /// Reaps whatever ends, until `worker` does.
