@@ -2,6 +2,7 @@
 
 TARGET   = $(shell rustc -vV 2>/dev/null | sed -n 's/^host: //p')
 RTRUN    = target/$(TARGET)/release/rtrun
+AGENT    = target/$(TARGET)/release/gol-agent
 PREFIX  ?= /usr/local
 HOOKS_DIR ?= /usr/share/containers/oci/hooks.d
 # One static file: no loader, no library to map at each of a container's three commands, nothing of the host to link with.
@@ -10,7 +11,7 @@ CARGO   := cargo
 FUZZ_SECONDS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: lab lab-test help run test bench build install lint unit fuzz clean deps
+.PHONY: agents lab lab-test help run test bench build install lint unit fuzz clean deps
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,10 +23,16 @@ test: ## every test: lint, unit, conformance, podman, containerd, docker (as roo
 	scripts/install-deps run test
 	scripts/test $(RTRUN)
 
-bench: build ## what a container's life costs, beside crun and runc (as root)
+bench: build ## what a container's life costs, beside crun and runc; what the kernel of the Game of Life reaches, and its agents beside MPI (as root)
 	scripts/install-deps bench
 	RUSTFLAGS="$(STATIC)" $(CARGO) build --quiet --release --target $(TARGET) -p rtrun-bench
 	target/$(TARGET)/release/rtrun-bench --runtime rtrun=$(RTRUN) --runtime crun --runtime runc
+	$(MAKE) --no-print-directory agents
+	$(AGENT) bench
+	bundles/gol/benches/mpi/compare
+
+agents: ## the static gol-agent: target/<triple>/release/gol-agent
+	RUSTFLAGS="$(STATIC)" $(CARGO) build --quiet --release --target $(TARGET) -p gol-agent
 
 lab: build ## a PREEMPT_RT machine with this build in it: a shell, or CMD='…'; conformance/lab/lab help tells more
 	@scripts/install-deps lab

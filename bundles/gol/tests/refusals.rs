@@ -192,7 +192,7 @@ fn two_regions_of_a_board_of_sixteen_keep_time_without_the_others() {
     let port = ports();
     let words = |region: u32| {
         format!(
-            "board=4x4 region={region} port={port} period=10ms generations=50 join=1s report=0 lock=false pattern=random:1"
+            "board=4x4 region={region} port={port} period=10ms generations=50 join=2s report=0 lock=false pattern=random:1"
         )
     };
     let agents = [Running::new(&words(1)), Running::new(&words(2))];
@@ -205,4 +205,24 @@ fn two_regions_of_a_board_of_sixteen_keep_time_without_the_others() {
         let said = String::from_utf8(output.stdout).unwrap();
         assert!(said.contains("generation=50 ") && said.contains("trusted="), "{said}");
     }
+}
+
+#[test]
+fn who_comes_late_joins_where_the_others_are_and_says_so() {
+    let port = ports();
+    let words = |region: u32, more: &str| {
+        format!(
+            "board=2x1 region={region} port={port} period=5ms join=200ms report=0 lock=false pattern=random:1 {more}"
+        )
+    };
+    let first = Running::new(&words(1, ""));
+    std::thread::sleep(Duration::from_millis(700));
+    let late = Running::new(&words(2, "generations=300")).wait();
+    let said = String::from_utf8(late.stderr).unwrap();
+    assert!(late.status.success() && said.contains("the others are at generation "), "{said}");
+    assert!(String::from_utf8(late.stdout).unwrap().contains("generation=300 "));
+    first.terminate();
+    let first = first.wait();
+    assert!(String::from_utf8(first.stderr).unwrap().contains("not heard of region 2 until generation 0"));
+    assert!(String::from_utf8(first.stdout).unwrap().contains("trusted=none"));
 }

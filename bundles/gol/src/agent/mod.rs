@@ -101,10 +101,10 @@ impl<'a, T: Transport> Agent<'a, T> {
         if matches!(self.params.start, Start::Agreed(_)) {
             self.give_up_silent();
         }
-        let over = clock::now().saturating_sub(self.start) / period;
-        if over > 0 {
-            let halo = self.params.layout.halo as u64;
-            self.generation = (over + 1).next_multiple_of(halo);
+        // Who wakes a little late for generation 0 catches up; who started after it can't.
+        if self.start < now {
+            let over = clock::now().saturating_sub(self.start) / period;
+            self.generation = (over + 1).next_multiple_of(self.params.layout.halo as u64);
             self.trust.lose();
             self.exchange.notices.tell(Event::Joined(self.generation));
         }
@@ -180,6 +180,7 @@ impl<'a, T: Transport> Agent<'a, T> {
 
     /// Waits for the neighbours that are there, until the deadline. Returns all sides that are missing then.
     fn wait_until_deadline(&mut self) -> Result<u8, ExchangeError> {
+        self.exchange.hear()?;
         let deadline = self.released(self.generation) + clock::nanos(self.params.deadline);
         loop {
             let missing = self.exchange.collect(self.exchange.present(), deadline)?;

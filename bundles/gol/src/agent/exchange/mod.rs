@@ -19,6 +19,9 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+/// Messages that are taken in before a generation's are waited for: whoever floods an agent costs it no more than these.
+const HEARD_AT_ONCE: usize = 64;
+
 /// Who an agent is to the others.
 #[derive(Clone, Copy, Debug)]
 pub struct Identity {
@@ -296,6 +299,16 @@ impl<T: Transport> Exchange<T> {
                 return Ok(self.missing(wanted));
             }
         }
+    }
+
+    /// Takes in what has come already, from neighbours that nobody waits for too.
+    pub fn hear(&mut self) -> Result<(), ExchangeError> {
+        for _ in 0..HEARD_AT_ONCE {
+            if !self.receive(Duration::ZERO)? {
+                break;
+            }
+        }
+        Ok(())
     }
 
     /// Receives and handles a message; `false` when none came.
