@@ -172,11 +172,11 @@ impl Teller {
             format!("{rate:.0} generations/s")
         } else {
             let jitter = &measures.release_jitter;
+            let [median, p99, p999] = [0.5, 0.99, 0.999].map(|quantile| micros(jitter.quantile(quantile)));
             format!(
-                "missed {} by halo {} by compute, release jitter p99 {} us max {} us",
+                "missed {} by halo {} by compute, release jitter p50 {median} us p99 {p99} us p99.9 {p999} us max {} us",
                 measures.halo_misses.get(),
                 measures.compute_misses.get(),
-                micros(jitter.quantile(0.99)),
                 micros(jitter.max())
             )
         };
