@@ -38,7 +38,7 @@ pub struct Measures {
     pub halo_latency: Histogram,
     /// How far off the latency may be: the sum of both clocks' bounds; 0 on one host, infinite when unknown.
     pub latency_bound: Gauge,
-    /// From the first halo sent to the last one received.
+    /// From the first strip packed to the last one in the halo.
     pub halo_round: Histogram,
     /// Between the first and the last neighbour's sending of a generation's halo.
     pub barrier_skew: Histogram,
@@ -77,7 +77,7 @@ impl Measures {
             halo_latency: metrics.histogram("halo_latency", "From a halo's sending to its receipt"),
             latency_bound: metrics
                 .gauge_seconds("halo_latency_bound", "How far off the latency may be, by both clocks"),
-            halo_round: metrics.histogram("halo_round", "From the first halo sent to the last one received"),
+            halo_round: metrics.histogram("halo_round", "From the first strip packed to the last one in the halo"),
             barrier_skew: metrics.histogram("barrier_skew", "Between the first and the last neighbour's sending"),
             halo_misses,
             compute_misses,

@@ -139,8 +139,8 @@ impl<'a, T: Transport> Agent<'a, T> {
         if self.stop.load(Relaxed) {
             return Ok(false);
         }
-        self.exchange.measures.halo_round.observe(begin.elapsed());
         let wrong = self.exchange.fill(&mut self.board, missing);
+        self.exchange.measures.halo_round.observe(begin.elapsed());
         match self.params.policy {
             Policy::Reuse if wrong != 0 => self.trust.lose(),
             _ => self.trust.spread(wrong, self.params.layout.halo),
