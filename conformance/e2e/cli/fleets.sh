@@ -43,7 +43,8 @@ test_a_signal_ends_the_whole_fleet() {
     sed -i 's/"0 \(one\|two\)"/"wait"/' fleet.toml
     "$CLI" up fleet.toml >out 2>&1 &
     local up=$!
-    eventually 5 bash -c "[ \$('$CLI' ps | grep -c running) = 2 ]"
+    eventually 5 bash -c '[ $(grep -c "arg wait" out) = 2 ]'
+    sleep 0.2 # from the last line to the signal's handler
     kill -TERM $up
     exits 3 wait $up
     equal agents "[]" "$(cli ps --json)"
