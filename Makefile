@@ -2,7 +2,8 @@
 
 TARGET   = $(shell rustc -vV 2>/dev/null | sed -n 's/^host: //p')
 RTRUN    = target/$(TARGET)/release/rtrun
-AGENT    = target/$(TARGET)/release/gol-agent
+CRATES   = rtrun rtrun-hooks rt-container-cli latency-agent gol-agent
+PROGRAMS = rtrun rtrun-hook rt-container-cli latency-agent gol-agent
 PREFIX  ?= /usr/local
 HOOKS_DIR ?= /usr/share/containers/oci/hooks.d
 # One static file: no loader, no library to map at each of a container's three commands, nothing of the host to link with.
@@ -11,7 +12,7 @@ CARGO   := cargo
 FUZZ_SECONDS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: agents lab lab-test help run test bench build install lint unit fuzz clean deps
+.PHONY: lab lab-test help run test bench build install lint unit fuzz clean deps
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,12 +28,8 @@ bench: build ## what a container's life costs, beside crun and runc; what the ke
 	scripts/install-deps bench
 	RUSTFLAGS="$(STATIC)" $(CARGO) build --quiet --release --target $(TARGET) -p rtrun-bench
 	target/$(TARGET)/release/rtrun-bench --runtime rtrun=$(RTRUN) --runtime crun --runtime runc
-	$(MAKE) --no-print-directory agents
-	$(AGENT) bench
+	$(dir $(RTRUN))gol-agent bench
 	bundles/gol/benches/mpi/compare
-
-agents: ## the static gol-agent: target/<triple>/release/gol-agent
-	RUSTFLAGS="$(STATIC)" $(CARGO) build --quiet --release --target $(TARGET) -p gol-agent
 
 lab: build ## a PREEMPT_RT machine with this build in it: a shell, or CMD='…'; conformance/lab/lab help tells more
 	@scripts/install-deps lab
@@ -43,12 +40,12 @@ lab-test: build ## the cases that need that machine (LAB_TEST='--short', or patt
 	RUSTFLAGS="$(STATIC)" $(CARGO) build --quiet --release --target $(TARGET) -p rtrun-conformance
 	conformance/lab/lab --bin $(RTRUN) --bin target/$(TARGET)/release/rtrun-conformance $(LAB) test $(LAB_TEST)
 
-build: deps ## static binaries, rtrun and rtrun-hook: target/<triple>/release/
-	RUSTFLAGS="$(STATIC)" $(CARGO) build --quiet --release --target $(TARGET) -p rtrun -p rtrun-hooks
+build: deps ## static binaries (rtrun, rtrun-hook, rt-container-cli, the agents): target/<triple>/release/
+	RUSTFLAGS="$(STATIC)" $(CARGO) build --quiet --release --target $(TARGET) $(CRATES:%=-p %)
 
 install: build ## to $(DESTDIR)$(PREFIX)/bin (default PREFIX=/usr/local), hooks for podman and CRI-O to $(DESTDIR)$(HOOKS_DIR)
-	install -D -m 755 $(RTRUN) $(DESTDIR)$(PREFIX)/bin/rtrun
-	install -D -m 755 $(dir $(RTRUN))rtrun-hook $(DESTDIR)$(PREFIX)/bin/rtrun-hook
+	install -d $(DESTDIR)$(PREFIX)/bin
+	install -m 755 $(PROGRAMS:%=$(dir $(RTRUN))%) $(DESTDIR)$(PREFIX)/bin
 	install -d $(DESTDIR)$(HOOKS_DIR)
 	for hook in hooks/hooks.d/*.json; do \
 		sed 's|/usr/local/bin/|$(PREFIX)/bin/|' "$$hook" >$(DESTDIR)$(HOOKS_DIR)/"$${hook##*/}" || exit 1; done

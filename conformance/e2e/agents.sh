@@ -5,7 +5,7 @@
 . "$(dirname "$0")/lib.sh"
 GOL_AGENT=${GOL_AGENT:-$top/target/$(rustc -vV | sed -n 's/^host: //p')/release/gol-agent}
 export GOL_AGENT
-[ -x "$GOL_AGENT" ] || skip_all "no gol-agent: run make agents, or set GOL_AGENT=/path/to/gol-agent"
+[ -x "$GOL_AGENT" ] || skip_all "no gol-agent: run make build, or set GOL_AGENT=/path/to/gol-agent"
 private_namespaces "$@"
 
 after_each() {
