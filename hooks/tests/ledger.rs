@@ -6,6 +6,7 @@ mod common;
 
 use common::FakeHost;
 use common::irqbalance::FakeIrqbalance;
+use common::real::Init;
 use rtrun_hooks::ledger::{Claim, Effect, Error, IrqSource, Mode};
 use rtrun_hooks::{CpuSet, Target};
 
@@ -128,6 +129,38 @@ fn without_vectors_it_is_the_line() {
     let source = IrqSource::Pci("0000:00:05.0".into());
     host.ledger().book(&owner, &[Claim::Steer { source, cpus: cpus("3"), priority: None }]).unwrap();
     assert_eq!((host.mask(40), host.mask(41)), ("0-3".into(), "3".into()));
+}
+
+fn libc_scheduler(pid: i32) -> i32 {
+    // SAFETY: the call takes a number and gives one.
+    unsafe { libc::sched_getscheduler(pid) }
+}
+
+#[test]
+fn a_devices_threads_get_their_priority_and_lose_it_again() {
+    let host = FakeHost::new(2, 1);
+    let thread = Init::begin();
+    let pid = thread.pid();
+    let policy = || nix::errno::Errno::result(libc_scheduler(pid)).unwrap();
+    // Who only calls himself so.
+    let other = Init::begin();
+    for (pid, parent) in [(pid, 2), (other.pid(), 1)] {
+        host.write(&format!("proc/{pid}/comm"), "irq/40-device40");
+        host.write(&format!("proc/{pid}/stat"), &format!("{pid} (x) S {parent}{} 1 0", " 0".repeat(17)));
+    }
+    let owner = host.process("a", 100);
+    let steer = Claim::Steer { source: IrqSource::Number(40), cpus: cpus("1"), priority: Some(60) };
+    let report = host.ledger().book(&owner, &[steer]).unwrap();
+    let failures: Vec<_> = report.failures().map(ToString::to_string).collect();
+    if failures.iter().any(|failure| failure.contains("EPERM")) {
+        return common::skip("SCHED_FIFO is not allowed here").unwrap_or(());
+    }
+    assert_eq!(failures, Vec::<String>::new());
+    assert_eq!(policy(), libc::SCHED_FIFO);
+    let others = nix::errno::Errno::result(libc_scheduler(other.pid()));
+    assert_eq!(others, Ok(libc::SCHED_OTHER));
+    host.ledger().release(&owner).unwrap();
+    assert_eq!(policy(), libc::SCHED_OTHER);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 use super::Error;
 use crate::cpus::CpuSet;
 use crate::host::Host;
-use crate::knob::{cpu, irq};
+use crate::knob::{Target, cpu, irq};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::path::{Component, Path, PathBuf};
@@ -105,6 +105,20 @@ impl IrqSource {
 }
 
 impl Claim {
+    /// Whether it is about a setting: the ledger's report is on those of all owners.
+    pub fn concerns(&self, target: &Target) -> bool {
+        match (self, target) {
+            (Claim::IrqsAway { .. }, Target::Irq(_) | Target::DefaultAffinity | Target::Irqbalance) => true,
+            (Claim::Steer { .. }, Target::Irq(_) | Target::IrqThread { .. } | Target::Irqbalance) => true,
+            (Claim::Governor { cpus, .. }, Target::Governor(cpu)) => cpus.contains(*cpu),
+            (Claim::MaxLatency { cpus, .. }, Target::ResumeLatency(cpu)) => cpus.contains(*cpu),
+            (Claim::RtRuntime { group, mountpoint, .. }, Target::RtRuntime(dir)) => {
+                dir != mountpoint && group.starts_with(dir)
+            }
+            _ => false,
+        }
+    }
+
     /// The claim on a given host: a governor concerns all the CPUs that change their frequency together.
     pub(super) fn on(&self, host: &Host) -> Claim {
         match self {

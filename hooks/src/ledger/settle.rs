@@ -193,3 +193,33 @@ fn why(target: &Target, errno: Errno) -> &'static str {
         _ => "the kernel gives no more reason than that",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn effect(written: Result<Effect, Errno>) -> Effect {
+        let top = std::env::temp_dir().join(format!("rtrun-settle-{}", std::process::id()));
+        let irq = top.join("proc/irq/40");
+        std::fs::create_dir_all(&irq).unwrap();
+        std::fs::write(irq.join("effective_affinity_list"), "1\n").unwrap();
+        let (effect, found) = irq_effect(&Host::below(top), 40, &Value::Cpus("0".parse().unwrap()), written);
+        assert_eq!(found, Some(Value::Cpus("1".parse().unwrap())));
+        effect
+    }
+
+    #[test]
+    fn each_refusal_of_an_interrupt_is_told_apart() {
+        for errno in [Errno::EIO, Errno::EPERM] {
+            assert_eq!(effect(Err(errno)), Effect::Unmovable { errno: errno.to_string() });
+        }
+        for (errno, words) in [(Errno::ENOSPC, "no interrupt vector left"), (Errno::EINVAL, "is online")] {
+            match effect(Err(errno)) {
+                Effect::Refused { why, .. } => assert!(why.contains(words), "{why}"),
+                other => unreachable!("{other:?}"),
+            }
+        }
+        assert_eq!(effect(Err(Errno::ENOENT)), Effect::Absent);
+        assert_eq!(effect(Ok(Effect::Set)), Effect::Pending, "the mask says 0, and it is still served on 1");
+    }
+}

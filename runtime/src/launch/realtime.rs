@@ -137,16 +137,7 @@ fn holds(step: &Step) -> bool {
 
 /// Whether one of these claims is about a setting: the ledger reports those of all containers.
 fn concerns(claims: &[Claim], target: &Target) -> bool {
-    claims.iter().any(|claim| match (claim, target) {
-        (Claim::IrqsAway { .. }, Target::Irq(_) | Target::DefaultAffinity | Target::Irqbalance) => true,
-        (Claim::Steer { .. }, Target::Irq(_) | Target::IrqThread { .. } | Target::Irqbalance) => true,
-        (Claim::Governor { cpus, .. }, Target::Governor(cpu)) => cpus.contains(*cpu),
-        (Claim::MaxLatency { cpus, .. }, Target::ResumeLatency(cpu)) => cpus.contains(*cpu),
-        (Claim::RtRuntime { group, mountpoint, .. }, Target::RtRuntime(dir)) => {
-            dir != mountpoint && group.starts_with(dir)
-        }
-        _ => false,
-    })
+    claims.iter().any(|claim| claim.concerns(target))
 }
 
 /// A setting of the node as a step that has its outcome.

@@ -4,7 +4,7 @@ use crate::Node;
 use crate::input::Input;
 use rtrun_hooks::annotation::Verify;
 use rtrun_hooks::irq;
-use rtrun_hooks::ledger::{Owner, Report};
+use rtrun_hooks::ledger::{Claim, Owner, Report};
 
 /// Books the container's claims for its init, or drops those of owners that have ended.
 pub fn run(node: &Node, input: &Input) -> Result<(), String> {
@@ -21,7 +21,7 @@ pub fn run(node: &Node, input: &Input) -> Result<(), String> {
     }
     let owner = Owner::of(&host, input.id(), input.pid()).map_err(|error| error.to_string())?;
     let report = ledger.book(&owner, &claims).map_err(|error| error.to_string())?;
-    match (problems(&report), wish.annotations.verify.unwrap_or(Verify::Strict)) {
+    match (problems(&report, &claims), wish.annotations.verify.unwrap_or(Verify::Strict)) {
         (None, _) | (_, Verify::Off) => Ok(()),
         (Some(problems), Verify::Warn) => {
             eprintln!("rtrun-hook: container {}: {problems}", input.id());
@@ -35,7 +35,8 @@ pub fn run(node: &Node, input: &Input) -> Result<(), String> {
 }
 
 /// What is not as asked.
-fn problems(report: &Report) -> Option<String> {
-    let lines: Vec<String> = report.failures().map(ToString::to_string).collect();
+fn problems(report: &Report, claims: &[Claim]) -> Option<String> {
+    let ours = report.failures().filter(|outcome| claims.iter().any(|claim| claim.concerns(&outcome.target)));
+    let lines: Vec<String> = ours.map(ToString::to_string).collect();
     (!lines.is_empty()).then(|| lines.join("; "))
 }
