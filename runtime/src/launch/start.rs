@@ -22,11 +22,14 @@ pub fn start(store: &Store, id: &str, warn: &mut dyn FnMut(String)) -> Result<()
 pub(crate) fn start_container(container: &mut Container, warn: &mut dyn FnMut(String)) -> Result<(), Error> {
     let wrong = |status| Error::NotCreated { id: container.id().to_owned(), status };
     let pid = container.pid().ok_or_else(|| wrong(Status::Stopped))?;
-    let connection = container.connect_start().map_err(|errno| match errno {
-        Errno::ECONNREFUSED | Errno::ENOENT => wrong(container.status()),
-        errno => Error::Channel(errno),
-    })?;
-    let init = Channel::from_socket(connection);
+    let connect = || match container.connect_start() {
+        Err(Errno::ECONNREFUSED | Errno::ENOENT) => Err(wrong(container.status())),
+        connected => connected.map(Channel::from_socket).map_err(Error::Channel),
+    };
+    let init = connect()?;
+    // Never accepted: it ends when execve has closed the listener, by which others tell a created container from a
+    // running one. The accepted one may end a moment before.
+    let parked = connect()?;
     let mut watch = Stopwatch::default();
     init.send(Signal::Hooks, &[], &[]).map_err(Error::Channel)?;
     wait_for(&init, Signal::Ready)?;
@@ -37,6 +40,7 @@ pub(crate) fn start_container(container: &mut Container, warn: &mut dyn FnMut(St
     if let Some(message) = init.receive().map_err(Error::Channel)? {
         return Err(Error::Child(message.text()));
     }
+    parked.receive().map_err(Error::Channel)?;
     let Some(all) = &container.state.hooks else { return Ok(()) };
     hooks::run("poststart", &all.poststart, &container.oci_state(), None).map_err(|error| {
         // A failed poststart hook ends the container (runtime.md, lifecycle step 9).

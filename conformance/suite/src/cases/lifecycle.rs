@@ -36,6 +36,15 @@ pub const CASES: &[Case] = &[
         c.rt(&["kill", &c.id, "KILL"])?.succeeded()?;
         c.wait_for("stopped")
     }),
+    case("running-as-soon-as-start-returns", |c| {
+        for _ in 0..25 {
+            c.up()?;
+            same("status", &c.state()?["status"], "running")?;
+            c.rt(&["delete", "--force", &c.id])?.succeeded()?;
+        }
+        Ok(())
+    })
+    .note("a race: 1 of 50 lives showed `created` where start waited for too little"),
     case("pid-file-has-the-pid", |c| pid_file(c, "create")),
     case("run-pid-file-has-the-pid", |c| pid_file(c, "run")),
     case("run-detach-returns", |c| {
