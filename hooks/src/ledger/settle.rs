@@ -23,23 +23,22 @@ pub(super) fn settle(
         save(&book)?;
     }
     let saved = book.clone();
-    let mut outcomes: Vec<Outcome> = steps(host, &book, &wishes)
-        .into_iter()
-        .filter_map(|(target, wanted)| {
-            let (effect, found) = apply(host, &target, &wanted, must_tell(&book, &target, &wanted));
-            if let (true, Effect::Pending, Some(original)) =
-                (target.answers_late(), &effect, book.originals.get_mut(&target))
-            {
-                original.told = Some(wanted.clone());
-            }
-            let (effect, done) = if wishes.concern(&target) { (effect, false) } else { restored(&target, effect) };
-            if done {
-                book.originals.remove(&target);
-            }
-            // What nobody asks for and has nothing to restore is no news.
-            (effect != Effect::Kept || wishes.concern(&target)).then_some(Outcome { target, wanted, found, effect })
-        })
-        .collect();
+    let mut outcomes = Vec::new();
+    for (target, wanted) in steps(host, &book, &wishes) {
+        let (effect, found) = apply(host, &target, &wanted, must_tell(&book, &target, &wanted));
+        if effect == Effect::Pending {
+            note_told(&mut book, &target, &wanted);
+        }
+        let concerned = wishes.concern(&target);
+        let (effect, done) = if concerned { (effect, false) } else { restored(&target, effect) };
+        if done {
+            book.originals.remove(&target);
+        }
+        // What nobody asks for and has nothing to restore is no news.
+        if concerned || effect != Effect::Kept {
+            outcomes.push(Outcome { target, wanted, found, effect });
+        }
+    }
     outcomes.extend(absent(&book, &wishes));
     outcomes.sort_by(|a, b| a.target.cmp(&b.target));
     if book != saved {
@@ -100,23 +99,31 @@ fn must_tell(book: &Book, target: &Target, wanted: &Value) -> bool {
     target.answers_late() && book.originals.get(target).is_some_and(|original| original.told.as_ref() != Some(wanted))
 }
 
+fn note_told(book: &mut Book, target: &Target, wanted: &Value) {
+    if let (true, Some(original)) = (target.answers_late(), book.originals.get_mut(target)) {
+        original.told = Some(wanted.clone());
+    }
+}
+
 fn apply(host: &Host, target: &Target, wanted: &Value, must: bool) -> (Effect, Option<Value>) {
-    let found = match target.read(host) {
-        Ok(found) => found,
-        Err(Errno::ENOENT | Errno::ESRCH | Errno::ENODEV) => return (Effect::Absent, None),
-        Err(errno) => return (Effect::refused(errno, "it can't be read"), None),
-    };
-    let written = if found == *wanted && !must { Ok(Effect::Kept) } else { write(host, target, wanted) };
+    let found = target.read(host);
+    if matches!(found, Err(Errno::ENOENT | Errno::ESRCH | Errno::ENODEV)) {
+        return (Effect::Absent, None);
+    }
+    // What can't be read is written, and read again.
+    let kept = found.as_ref() == Ok(wanted) && !must;
+    let written = if kept { Ok(Effect::Kept) } else { write(host, target, wanted) };
+    let found = found.ok();
     match (target, written) {
         (Target::Irq(number), written) => irq_effect(host, *number, wanted, written),
-        (target, Ok(Effect::Set)) if target.answers_late() => (Effect::Pending, Some(found)),
+        (target, Ok(Effect::Set)) if target.answers_late() => (Effect::Pending, found),
         (_, Ok(Effect::Set)) => match target.read(host) {
             Ok(found) if found == *wanted => (Effect::Set, Some(found)),
             Ok(found) => (Effect::refused(Errno::EPROTO, "the kernel took the value and has another"), Some(found)),
             Err(errno) => (Effect::refused(errno, "it can't be read back"), None),
         },
-        (_, Ok(effect)) => (effect, Some(found)),
-        (_, Err(errno)) => (Effect::refused(errno, why(target, errno)), Some(found)),
+        (_, Ok(effect)) => (effect, found),
+        (_, Err(errno)) => (Effect::refused(errno, why(target, errno)), found),
     }
 }
 

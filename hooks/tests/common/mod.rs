@@ -37,7 +37,7 @@ impl FakeHost {
         let fake = FakeHost { root };
         let all = format!("0-{}", cpus - 1);
         fake.write("proc/sys/kernel/random/boot_id", "3f1f0a2e-0000-4000-8000-000000000001");
-        fake.write("proc/irq/default_smp_affinity", &format!("{:x}", (1u64 << cpus) - 1));
+        fake.write("proc/irq/default_smp_affinity", &format!("{:08x}", (1u32 << cpus) - 1));
         fake.write("sys/devices/system/cpu/online", &all);
         for cpu in 0..cpus {
             let cpu = format!("sys/devices/system/cpu/cpu{cpu}");
