@@ -226,3 +226,34 @@ fn who_comes_late_joins_where_the_others_are_and_says_so() {
     assert!(String::from_utf8(first.stderr).unwrap().contains("not heard of region 2 until generation 0"));
     assert!(String::from_utf8(first.stdout).unwrap().contains("trusted=none"));
 }
+
+/// The living cells of a plaintext pattern that lie in a rectangle.
+fn cells_in(
+    path: &std::path::Path,
+    columns: std::ops::Range<usize>,
+    rows: std::ops::Range<usize>,
+) -> Vec<(usize, usize)> {
+    let pattern = gol_agent::pattern::Pattern::parse(&std::fs::read_to_string(path).unwrap()).unwrap();
+    pattern.cells().filter(|(x, y)| columns.contains(x) && rows.contains(y)).collect()
+}
+
+#[test]
+fn the_rectangle_that_is_trusted_without_a_neighbour_is_right() {
+    let directory = std::env::temp_dir().join(format!("gol-trust-{}", std::process::id()));
+    std::fs::create_dir_all(&directory).unwrap();
+    let (part, whole) = (directory.join("part.cells"), directory.join("whole.cells"));
+    let words = "board=2x1 cells=100x100 pattern=random:9 generations=30 report=0 lock=false";
+    let agent =
+        Running::new(&format!("{words} port={} period=1ms policy=stale join=50ms output={}", ports(), part.display()));
+    let said = String::from_utf8(agent.wait().stdout).unwrap();
+    assert!(said.contains("check region=1 generation=30 ") && said.contains(" trusted=40x40+30+30\n"), "{said}");
+    let reference = agent_reference(&format!("{words} output={}", whole.display()));
+    assert!(reference.status.success());
+    assert_ne!(cells_in(&part, 0..100, 0..100), cells_in(&whole, 0..100, 0..100), "nothing was missing");
+    assert_eq!(cells_in(&part, 30..70, 30..70), cells_in(&whole, 30..70, 30..70));
+    std::fs::remove_dir_all(directory).unwrap();
+}
+
+fn agent_reference(words: &str) -> std::process::Output {
+    std::process::Command::new(env!("CARGO_BIN_EXE_gol-agent")).arg("reference").arg(words).output().unwrap()
+}
