@@ -11,7 +11,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// A command that takes longer hangs.
-const LIMIT: Duration = Duration::from_secs(15);
+pub const LIMIT: Duration = Duration::from_secs(15);
 
 /// What a command said and how it ended.
 #[derive(Debug)]
@@ -48,17 +48,20 @@ pub fn run(command: &mut Command) -> Check<Output> {
 
 /// A command that has been started. Its output goes to unnamed files, which a container's process may keep open for as
 /// long as it likes.
-struct Running {
+#[derive(Debug)]
+pub struct Running {
     words: String,
-    pid: Pid,
-    code: Option<i32>,
+    /// The process.
+    pub pid: Pid,
+    /// Exit code, or 128 + signal, once it has ended.
+    pub code: Option<i32>,
     out: File,
     err: File,
 }
 
 /// Starts all commands, then waits for all.
 pub fn run_all(commands: &mut [Command]) -> Check<Vec<Output>> {
-    let mut running = commands.iter_mut().map(start).collect::<Check<Vec<Running>>>()?;
+    let mut running = commands.iter_mut().map(Running::start).collect::<Check<Vec<Running>>>()?;
     let begin = Instant::now();
     while running.iter().any(|command| command.code.is_none()) {
         // Orphans as well: a PID namespace does not end before its dead are reaped.
@@ -74,12 +77,6 @@ pub fn run_all(commands: &mut [Command]) -> Check<Vec<Output>> {
         running.iter_mut().filter(|command| command.pid == ended).for_each(|command| command.code = Some(code));
     }
     running.iter_mut().map(Running::output).collect()
-}
-
-fn start(command: &mut Command) -> Check<Running> {
-    let (out, err) = (unnamed()?, unnamed()?);
-    let child = command.stdin(Stdio::null()).stdout(out.try_clone()?).stderr(err.try_clone()?).spawn()?;
-    Ok(Running { words: words(command), pid: Pid::from_raw(child.id() as i32), code: None, out, err })
 }
 
 fn hangs<T>(running: &mut [Running]) -> Check<T> {
@@ -98,7 +95,15 @@ fn hangs<T>(running: &mut [Running]) -> Check<T> {
 }
 
 impl Running {
-    fn output(&mut self) -> Check<Output> {
+    /// Starts a command.
+    pub fn start(command: &mut Command) -> Check<Running> {
+        let (out, err) = (unnamed()?, unnamed()?);
+        let child = command.stdin(Stdio::null()).stdout(out.try_clone()?).stderr(err.try_clone()?).spawn()?;
+        Ok(Running { words: words(command), pid: Pid::from_raw(child.id() as i32), code: None, out, err })
+    }
+
+    /// What it said, up to now.
+    pub fn output(&mut self) -> Check<Output> {
         let (stdout, stderr) = (text(&mut self.out)?, text(&mut self.err)?);
         Ok(Output { command: self.words.clone(), code: self.code.unwrap_or(-1), stdout, stderr })
     }

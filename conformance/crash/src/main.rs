@@ -4,6 +4,7 @@
 
 mod attack;
 mod call;
+mod fault;
 mod leftovers;
 mod outcome;
 mod race;
@@ -16,6 +17,7 @@ use attack::{binary, confinement, descriptors, files, state};
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 use outcome::{Check, Stop};
+use std::cell::RefCell;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -29,6 +31,8 @@ pub struct Context {
     pub seed: usize,
     /// How long each walk may take.
     pub patience: Duration,
+    /// What the faults were answered with, for `--table`.
+    pub rows: RefCell<Vec<fault::matrix::Row>>,
 }
 
 type Case = (&'static str, fn(&Context) -> Check);
@@ -77,31 +81,54 @@ fn main() -> ExitCode {
         eprintln!("rtrun-crash: {text}; it needs root");
         return ExitCode::from(2);
     }
-    let (mut passed, mut failed, mut skipped) = (0, 0, 0);
-    for (name, case) in CASES.iter().filter(|(name, _)| only.is_empty() || only.iter().any(|part| name.contains(part)))
-    {
-        match case(&context) {
+    let chosen = |name: &str| only.is_empty() || only.iter().any(|part| name.contains(part));
+    let mut sums = Sums::default();
+    for (name, case) in CASES.iter().filter(|(name, _)| chosen(name)) {
+        sums.add(name, case(&context));
+    }
+    for deed in &fault::DEEDS {
+        let (once, lasting) = (format!("faults-in-{}", deed.name), format!("lasting-faults-in-{}", deed.name));
+        if chosen(&once) {
+            sums.add(&once, fault::matrix::once(&context, deed));
+        }
+        if chosen(&lasting) {
+            sums.add(&lasting, fault::matrix::lasting(&context, deed));
+        }
+    }
+    leftovers::remove_cgroups();
+    println!("{} passed, {} failed, {} skipped", sums.passed, sums.failed, sums.skipped);
+    ExitCode::from(u8::from(sums.failed > 0))
+}
+
+/// How many cases ended how.
+#[derive(Default)]
+struct Sums {
+    passed: usize,
+    failed: usize,
+    skipped: usize,
+}
+
+impl Sums {
+    fn add(&mut self, name: &str, outcome: Check) {
+        match outcome {
             Ok(()) => {
-                passed += 1;
+                self.passed += 1;
                 println!("ok {name}");
             }
             Err(Stop::Skipped(reason)) => {
-                skipped += 1;
+                self.skipped += 1;
                 println!("ok {name} # skip {reason}");
             }
             Err(Stop::Failed(text)) => {
-                failed += 1;
+                self.failed += 1;
                 println!("not ok {name}\n#   {text}");
             }
         }
     }
-    leftovers::remove_cgroups();
-    println!("{passed} passed, {failed} failed, {skipped} skipped");
-    ExitCode::from(u8::from(failed > 0))
 }
 
 fn arguments() -> Result<(Context, Vec<String>), String> {
-    let mut context = Context { runtime: PathBuf::new(), seed: 0, patience: Duration::from_secs(11) };
+    let mut context = Context { runtime: PathBuf::new(), seed: 0, patience: Duration::from_secs(11), rows: RefCell::default() };
     let mut only = Vec::new();
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {

@@ -67,7 +67,7 @@ pub fn run(command: &mut Command, kill_at: Option<usize>) -> Check<End> {
 }
 
 /// `PTRACE_GET_SYSCALL_INFO`; nix's own passes no size, so that the kernel tells nothing.
-fn syscall_info(pid: Pid) -> Result<libc::ptrace_syscall_info, Errno> {
+pub fn syscall_info(pid: Pid) -> Result<libc::ptrace_syscall_info, Errno> {
     // SAFETY: plain integers, for which zero is valid.
     let mut info: libc::ptrace_syscall_info = unsafe { std::mem::zeroed() };
     let size = size_of::<libc::ptrace_syscall_info>();
