@@ -128,7 +128,8 @@ impl Sums {
 }
 
 fn arguments() -> Result<(Context, Vec<String>), String> {
-    let mut context = Context { runtime: PathBuf::new(), seed: 0, patience: Duration::from_secs(11), rows: RefCell::default() };
+    let mut context =
+        Context { runtime: PathBuf::new(), seed: 0, patience: Duration::from_secs(11), rows: RefCell::default() };
     let mut only = Vec::new();
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {

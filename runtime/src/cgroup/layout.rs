@@ -26,8 +26,12 @@ pub(super) fn detect() -> Result<(bool, Vec<Hierarchy>), Error> {
     if filesystem.filesystem_type() == CGROUP2_SUPER_MAGIC {
         return Ok((true, vec![Hierarchy::new(String::new(), root.into())]));
     }
-    let mut found = match_directories(&own()?, &directories(root)?);
-    found.retain(|hierarchy| is_cgroupfs(&hierarchy.mountpoint));
+    let mut found = Vec::new();
+    for hierarchy in match_directories(&own()?, &directories(root)?) {
+        if is_cgroupfs(&hierarchy.mountpoint)? {
+            found.push(hierarchy);
+        }
+    }
     if found.is_empty() {
         return Err(Error::Layout { path: root.into(), errno: Errno::ENOENT });
     }
@@ -57,9 +61,9 @@ fn directories(root: &Path) -> Result<Vec<String>, Error> {
 }
 
 /// A hierarchy can be mounted in another mount namespace only, over a directory that is plain in ours.
-fn is_cgroupfs(mountpoint: &Path) -> bool {
-    statfs(mountpoint)
-        .is_ok_and(|filesystem| [CGROUP_SUPER_MAGIC, CGROUP2_SUPER_MAGIC].contains(&filesystem.filesystem_type()))
+fn is_cgroupfs(mountpoint: &Path) -> Result<bool, Error> {
+    let filesystem = statfs(mountpoint).map_err(|errno| Error::Layout { path: mountpoint.into(), errno })?;
+    Ok([CGROUP_SUPER_MAGIC, CGROUP2_SUPER_MAGIC].contains(&filesystem.filesystem_type()))
 }
 
 fn match_directories(lines: &[Line], names: &[String]) -> Vec<Hierarchy> {

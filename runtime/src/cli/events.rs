@@ -30,7 +30,7 @@ impl Command for Events {
     fn run(self, globals: &Globals) -> Result<u8, Error> {
         let container = globals.store().load(&self.id)?;
         let cgroup = container_cgroup(&container)?;
-        let status = container.status();
+        let status = container.status()?;
         if status == Status::Stopped {
             return Err(Error::Status { id: self.id, status, action: "events", wanted: "container not running" });
         }
@@ -41,7 +41,7 @@ impl Command for Events {
                 return Ok(0);
             }
             std::thread::sleep(self.interval);
-            if container.pid().is_none() {
+            if container.pid()?.is_none() {
                 return Ok(0);
             }
         }

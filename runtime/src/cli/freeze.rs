@@ -18,7 +18,7 @@ pub(super) struct Resume {
 impl Command for Pause {
     fn run(self, globals: &Globals) -> Result<u8, Error> {
         let container = globals.store().lock(&self.id)?;
-        match container.status() {
+        match container.status()? {
             Status::Created | Status::Running => container_cgroup(&container)?.freeze()?,
             status => {
                 return Err(Error::Status { id: self.id, status, action: "pause", wanted: "container not running" });
@@ -34,7 +34,7 @@ impl Command for Resume {
         let cgroup = container_cgroup(&container)?;
         // A parked init may have been frozen too, and is created all the same: ask the cgroup.
         if !cgroup.frozen()? {
-            let status = container.status();
+            let status = container.status()?;
             return Err(Error::Status { id: self.id, status, action: "resume", wanted: "container not paused" });
         }
         cgroup.thaw()?;

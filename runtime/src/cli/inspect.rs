@@ -35,23 +35,23 @@ impl Command for Inspect {
             Format::Json => {
                 let printed = Printed {
                     id: container.id(),
-                    status: container.status(),
-                    pid: container.pid().map(nix::unistd::Pid::as_raw),
+                    status: container.status()?,
+                    pid: container.pid()?.map(nix::unistd::Pid::as_raw),
                     holds: realtime.and_then(Realtime::holds),
                     realtime,
                 };
                 print(&format!("{}\n", serde_json::to_string_pretty(&printed)?))
             }
-            Format::Table => print(&text(&container, realtime)),
+            Format::Table => print(&text(&container, realtime)?),
         }
     }
 }
 
-fn text(container: &Container, realtime: Option<&Realtime>) -> String {
-    let status = container.status();
-    let pid = container.pid().map(|pid| format!(", pid {pid}")).unwrap_or_default();
+fn text(container: &Container, realtime: Option<&Realtime>) -> Result<String, Error> {
+    let status = container.status()?;
+    let pid = container.pid()?.map(|pid| format!(", pid {pid}")).unwrap_or_default();
     let Some(realtime) = realtime else {
-        return format!("{}: {status}{pid}; it asked for nothing beyond its limits\n", container.id());
+        return Ok(format!("{}: {status}{pid}; it asked for nothing beyond its limits\n", container.id()));
     };
     let verdict = match realtime.holds() {
         Some(true) => "everything that can be read back is as asked",
@@ -69,7 +69,7 @@ fn text(container: &Container, realtime: Option<&Realtime>) -> String {
         let phases: Vec<String> = realtime.phases.iter().map(micros).collect();
         text.push_str(&format!("time: {}\n", phases.join(", ")));
     }
-    text
+    Ok(text)
 }
 
 fn row(step: &Step) -> [String; 7] {

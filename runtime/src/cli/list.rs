@@ -1,5 +1,6 @@
 use super::table::{Format, columns};
 use super::{Command, Error, Globals, print};
+use crate::state::OciState;
 
 /// List the containers of this root
 #[derive(clap::Parser)]
@@ -14,7 +15,17 @@ pub(super) struct List {
 
 impl Command for List {
     fn run(self, globals: &Globals) -> Result<u8, Error> {
-        let states: Vec<_> = globals.store().list()?.iter().map(|container| container.oci_state()).collect();
+        let containers = globals.store().list()?;
+        let (states, unseen): (Vec<_>, Vec<_>) =
+            containers.into_iter().map(|container| container?.oci_state()).partition(Result::is_ok);
+        self.show(states.into_iter().flatten().collect())?;
+        // One that can't be read hides no other, and a list that lacks it is no success.
+        unseen.into_iter().find_map(Result::err).map_or(Ok(0), |error| Err(error.into()))
+    }
+}
+
+impl List {
+    fn show(&self, states: Vec<OciState>) -> Result<u8, Error> {
         if self.quiet {
             return print(&states.iter().map(|state| format!("{}\n", state.id)).collect::<String>());
         }

@@ -9,7 +9,7 @@ pub(super) struct State {
 
 impl Command for State {
     fn run(self, globals: &Globals) -> Result<u8, Error> {
-        let state = globals.store().load(&self.id)?.oci_state();
+        let state = globals.store().load(&self.id)?.oci_state()?;
         print(&format!("{}\n", serde_json::to_string_pretty(&state)?))
     }
 }

@@ -67,7 +67,7 @@ pub(super) struct Update {
 impl Command for Update {
     fn run(self, globals: &Globals) -> Result<u8, Error> {
         let container = globals.store().lock(&self.id)?;
-        if container.status() == Status::Stopped {
+        if container.status()? == Status::Stopped {
             let (status, wanted) = (Status::Stopped, "container not running");
             return Err(Error::Status { id: self.id, status, action: "update", wanted });
         }

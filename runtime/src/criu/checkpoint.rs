@@ -45,8 +45,9 @@ pub fn checkpoint(
 ) -> Result<(), Error> {
     let criu = usable(options.criu.as_deref())?;
     let container = store.load(id)?;
-    let pid = container.pid().filter(|_| container.status() == Status::Running);
-    let pid = pid.ok_or_else(|| Error::NotRunning { id: id.into(), status: container.status() })?;
+    let status = container.status()?;
+    let pid = container.init().filter(|_| status == Status::Running);
+    let pid = pid.ok_or_else(|| Error::NotRunning { id: id.into(), status })?;
     let spec = container.config()?;
     if spec.process.as_ref().is_some_and(|process| process.terminal) {
         let why = "criu hands a terminal's master over by its RPC alone, which is not used";

@@ -3,7 +3,7 @@ use super::{Error, private_directory, run, usable};
 use crate::cgroup::{Cgroup, Manager};
 use crate::launch;
 use crate::spec::{self, Spec, validate};
-use crate::state::{Container, Init, State, Store, process_stat};
+use crate::state::{Container, Init, State, Store, boot, process_stat};
 use nix::fcntl::{OFlag, open};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sys::stat::Mode;
@@ -88,7 +88,8 @@ pub fn restore(store: &Store, id: &str, options: &RestoreOptions, warn: &mut dyn
             cgroup.create(spec.linux.resources.as_ref(), Some(pid))?;
         }
         let start_time = process_stat(pid).map_err(|_| Error::Gone)?.start_time;
-        container.state.init = Some(Init { pid: pid.as_raw(), start_time });
+        let boot = boot().map_err(|_| Error::Gone)?;
+        container.state.init = Some(Init { pid: pid.as_raw(), start_time, boot });
         container.save()?;
         if let Some(path) = &options.pid_file {
             fs::write(path, pid.to_string()).map_err(file("writing", path))?;

@@ -13,7 +13,7 @@ use crate::plan::Plan;
 use crate::rdt;
 use crate::rootfs::{self, Rootfs};
 use crate::spec::{self, Hooks, Spec, validate};
-use crate::state::{Container, Init, State, Status, Store, process_stat};
+use crate::state::{Container, Init, ProcessStat, State, Status, Store, boot, process_stat};
 use crate::sys::clone::{Forked, fork_into};
 use crate::sys::{self, pidfd, self_exe};
 use nix::errno::Errno;
@@ -260,7 +260,7 @@ fn attend(
     wait_for(channel, Signal::Ready)?;
     plan.process.rlimits.apply(pid).map_err(super::process::Error::from)?;
     let stat = process_stat(pid).map_err(|errno| Error::Init { id: options.id.clone(), errno })?;
-    container.state.init = Some(Init { pid: pid.as_raw(), start_time: stat.start_time });
+    container.state.init = Some(known(&options.id, pid, &stat)?);
     container.save()?;
     if let Some(path) = &options.pid_file {
         write_pid_file(path, pid)?;
@@ -269,6 +269,12 @@ fn attend(
         super::send_pidfd(path, pidfd)?;
     }
     send(channel, Signal::Recorded, &Recorded { pid: pid.as_raw(), ignored: stat.ignored }.to_bytes())
+}
+
+/// The init as later commands tell it from others.
+fn known(id: &str, pid: Pid, stat: &ProcessStat) -> Result<Init, Error> {
+    let boot = boot().map_err(|errno| Error::Init { id: id.to_owned(), errno })?;
+    Ok(Init { pid: pid.as_raw(), start_time: stat.start_time, boot })
 }
 
 /// The ledger and the partition, beside the child's mounts.
@@ -281,7 +287,7 @@ fn engage(
     warn: &mut dyn FnMut(String),
 ) -> Result<(), Error> {
     let stat = process_stat(pid).map_err(|errno| Error::Init { id: container.id().to_owned(), errno })?;
-    let init = Init { pid: pid.as_raw(), start_time: stat.start_time };
+    let init = known(container.id(), pid, &stat)?;
     match realtime::engage(container, plan, cgroup, init, warn) {
         // It has ended: what it said last is the better error.
         Err(error @ Error::Ledger(_)) if process_stat(pid).is_ok_and(|stat| stat.state == b'Z') => {
@@ -305,13 +311,27 @@ fn host_step(plan: &InitPlan, pid: Pid) -> Result<(), Error> {
     Ok(hooks::run("createRuntime", &hooks.create_runtime, &state, None)?)
 }
 
+const DIED: &str = "killed before it could say why; see the kernel log (OOM?)";
+
 /// The child's next message; its failure is ours.
 pub(crate) fn wait_for(channel: &Channel, wanted: Signal) -> Result<Message, Error> {
-    match channel.receive().map_err(Error::Channel)? {
-        Some(message) if message.signal == wanted => Ok(message),
-        Some(message) if message.signal == Signal::Failed => Err(Error::Child(message.text())),
-        Some(_) => Err(Error::Channel(Errno::EPROTO)),
-        None => Err(Error::Died { status: String::from("killed before it could say why; see the kernel log (OOM?)") }),
+    match channel.receive() {
+        Ok(Some(message)) if message.signal == wanted => Ok(message),
+        Ok(Some(message)) if message.signal == Signal::Failed => Err(Error::Child(message.text())),
+        Ok(Some(_)) => Err(Error::Channel(Errno::EPROTO)),
+        Ok(None) | Err(Errno::ECONNRESET) => Err(Error::Died { status: DIED.to_owned() }),
+        Err(errno) => Err(Error::Channel(errno)),
+    }
+}
+
+/// execve closes the child's end: the end of the stream is the success. A child that ends instead says why, or leaves
+/// unread what it was sent, which the kernel tells as ECONNRESET.
+pub(crate) fn wait_for_execve(channel: &Channel) -> Result<(), Error> {
+    match channel.receive() {
+        Ok(None) => Ok(()),
+        Ok(Some(message)) => Err(Error::Child(message.text())),
+        Err(Errno::ECONNRESET) => Err(Error::Died { status: DIED.to_owned() }),
+        Err(errno) => Err(Error::Channel(errno)),
     }
 }
 

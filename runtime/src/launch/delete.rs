@@ -33,8 +33,10 @@ pub fn kill(store: &Store, id: &str, number: i32, all: bool) -> Result<(), Error
     }
     // A frozen task doesn't see SIGKILL on cgroup v1.
     if signal == Some(Signal::SIGKILL) {
-        if let Some(cgroup) = container.cgroup().filter(|_| container.status() == Status::Paused) {
-            cgroup.thaw()?;
+        if let Some(cgroup) = container.cgroup() {
+            if cgroup.frozen()? {
+                cgroup.thaw()?;
+            }
         }
         pidfd::wait_ended(&init, KILL_LIMIT_MS).map_err(Error::Channel)?;
     }
@@ -53,9 +55,11 @@ pub fn delete(store: &Store, id: &str, force: bool, warn: &mut dyn FnMut(String)
         Err(crate::state::Error::Malformed { .. }) if force => return salvage::delete(store, id, warn),
         other => other?,
     };
-    let status = container.status();
-    if status != Status::Stopped && !force {
-        return Err(Error::NotStopped { id: id.to_owned(), status });
+    if !force {
+        let status = container.status()?;
+        if status != Status::Stopped {
+            return Err(Error::NotStopped { id: id.to_owned(), status });
+        }
     }
     // Of a stopped one too: what outlived the init, its children without a PID namespace or the child of a create that
     // was killed.
@@ -69,11 +73,11 @@ pub(super) fn end(container: &Container) -> Result<(), Error> {
         Err(Errno::ESRCH) => None,
         other => Some(other.map_err(|errno| Error::of_init(container, errno))?),
     };
-    if let Some(init) = &init {
-        let _ = pidfd::signal(init, Some(Signal::SIGKILL));
-    }
-    if let Some(cgroup) = container.cgroup() {
-        cgroup.kill(Signal::SIGKILL)?;
+    let killed = init.as_ref().map_or(Ok(()), |init| pidfd::signal(init, Some(Signal::SIGKILL)));
+    match (container.cgroup(), killed) {
+        (Some(cgroup), _) => cgroup.kill(Signal::SIGKILL)?,
+        (None, Ok(()) | Err(Errno::ESRCH)) => {}
+        (None, Err(errno)) => return Err(Error::Kill { number: libc::SIGKILL, id: container.id().to_owned(), errno }),
     }
     let Some(init) = init else { return Ok(()) };
     match pidfd::wait_ended(&init, END_LIMIT_MS).map_err(Error::Channel)? {

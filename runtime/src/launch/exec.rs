@@ -1,7 +1,7 @@
 //! `exec`: one more process in a running container.
 
 use super::console;
-use super::create::{reap, send, wait_for, write_pid_file};
+use super::create::{reap, send, wait_for, wait_for_execve, write_pid_file};
 use super::namespaces;
 use super::process::{self, ProcessPlan};
 use super::start::set_scheduler;
@@ -58,10 +58,10 @@ impl Target {
         let container = store.load(id)?;
         let not_running = |status| Error::ExecNotRunning { id: id.to_owned(), status };
         let init = match container.pidfd() {
-            Err(Errno::ESRCH) => return Err(not_running(container.status())),
+            Err(Errno::ESRCH) => return Err(not_running(container.status()?)),
             opened => opened.map_err(|errno| Error::of_init(&container, errno))?,
         };
-        match container.status_alive() {
+        match container.status_alive()? {
             Status::Running => {}
             Status::Paused if ignore_paused => {}
             Status::Paused => return Err(Error::Paused(id.to_owned())),
@@ -240,11 +240,7 @@ fn attend(
     }
     let ignored = process_stat(pid).map_err(|errno| Error::Init { id: joining.id.clone(), errno })?.ignored;
     send(channel, Signal::Recorded, &Recorded { pid: pid.as_raw(), ignored }.to_bytes())?;
-    // execve closes the child's end: the end of the stream is the success.
-    match channel.receive().map_err(Error::Channel)? {
-        None => Ok(()),
-        Some(message) => Err(Error::Child(message.text())),
-    }
+    wait_for_execve(channel)
 }
 
 /// The child, from the clone to the user's program: cgroups and host files first, while the host is still in sight.

@@ -15,6 +15,10 @@ use nix::unistd::{Gid, Uid};
 use std::convert::Infallible;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 
+/// How long an init that can't accept a call waits before it tries again.
+const ACCEPT_AGAIN: std::time::Duration = std::time::Duration::from_millis(1);
+const ACCEPT_TRIES: u32 = 1000;
+
 /// Why the init can't come up.
 #[derive(Debug, thiserror::Error)]
 #[allow(missing_docs, reason = "each text says its variant")]
@@ -170,7 +174,10 @@ fn park(plan: &mut InitPlan) -> Error {
                 return error;
             }
             Ok(_) => {}
-            Err(errno) => return Error::Channel(errno),
+            // One call is lost, not the container.
+            Err(errno) => {
+                let _ = connection.send(Signal::Failed, Error::Channel(errno).to_string().as_bytes(), &[]);
+            }
         }
     }
 }
@@ -185,6 +192,9 @@ fn start(plan: &mut InitPlan, connection: &Channel) -> Result<Infallible, Error>
     }
     connection.send(Signal::Ready, &[], &[]).map_err(Error::Channel)?;
     connection.expect(Signal::Continue).map_err(Error::Channel)?;
+    // Whoever asks next must not find a container that is created still: execve ends the call of `start` first, and
+    // closes this socket after it.
+    shutdown(plan.start_socket.as_raw_fd(), Shutdown::Both).map_err(Error::Channel)?;
     let executable = plan.process.find_executable()?;
     // execve(2) closes this listener after the connection: who sees the one's end must not find the other open still.
     let _ = shutdown(plan.start_socket.as_raw_fd(), Shutdown::Both);
@@ -193,9 +203,15 @@ fn start(plan: &mut InitPlan, connection: &Channel) -> Result<Infallible, Error>
 }
 
 fn accept_start(listener: &OwnedFd) -> Result<OwnedFd, Errno> {
+    let mut tries = 0;
     loop {
         match accept4(listener.as_raw_fd(), nix::sys::socket::SockFlag::SOCK_CLOEXEC) {
             Err(Errno::EINTR | Errno::ECONNABORTED) => {}
+            // A want of these passes, and the caller waits meanwhile.
+            Err(Errno::EMFILE | Errno::ENFILE | Errno::ENOMEM | Errno::ENOBUFS) if tries < ACCEPT_TRIES => {
+                tries += 1;
+                std::thread::sleep(ACCEPT_AGAIN);
+            }
             // SAFETY: the kernel made this descriptor for us, and nobody else has it.
             other => return other.map(|fd| unsafe { OwnedFd::from_raw_fd(fd) }),
         }

@@ -167,16 +167,17 @@ impl ProcessPlan {
             Err(Errno::EACCES) => return Ok(()),
             other => other.map_err(failed)?,
         }
-        self.check_cwd()
+        self.check_cwd(false)
     }
 
     /// The kernel names a directory outside of the root "(unreachable)", which getcwd(3) makes ENOENT. Any other error
-    /// is the container's own filter forbidding the call.
-    fn check_cwd(&self) -> Result<(), Error> {
+    /// can be the container's own filter forbidding the call, once that is loaded.
+    fn check_cwd(&self, filtered: bool) -> Result<(), Error> {
         match nix::unistd::getcwd() {
-            Ok(path) if !path.is_absolute() => Err(Error::CwdOutside(self.cwd.clone())),
-            Err(Errno::ENOENT) => Err(Error::CwdOutside(self.cwd.clone())),
-            _ => Ok(()),
+            Ok(path) if path.is_absolute() => Ok(()),
+            Ok(_) | Err(Errno::ENOENT) => Err(Error::CwdOutside(self.cwd.clone())),
+            Err(_) if filtered => Ok(()),
+            Err(errno) => Err(Error::Cwd { path: self.cwd.clone(), errno }),
         }
     }
 
@@ -201,6 +202,10 @@ impl ProcessPlan {
                         .map_err(|source| Error::Nul { field: "args", source });
                 }
                 Err(Errno::EACCES | Errno::EISDIR) => denied = true,
+                // As in execvp(3): the others mean that it isn't there.
+                Err(errno @ (Errno::EIO | Errno::ENOMEM | Errno::EMFILE | Errno::ENFILE)) => {
+                    return Err(Error::Exec { path: path.display().to_string(), errno });
+                }
                 Err(_) => {}
             }
         }
@@ -246,7 +251,7 @@ impl ProcessPlan {
         self.change_identity()?;
         if !arrived {
             chdir(&self.cwd).map_err(|errno| Error::Cwd { path: self.cwd.clone(), errno })?;
-            self.check_cwd()?;
+            self.check_cwd(self.filter.is_some() && !self.no_new_privileges)?;
         }
         if self.no_new_privileges {
             prctl("prctl(PR_SET_NO_NEW_PRIVS)", libc::PR_SET_NO_NEW_PRIVS, 1)?;

@@ -1,6 +1,6 @@
 //! `start`: lets the parked init become the user's process, with its policy and affinity set from outside.
 
-use super::create::wait_for;
+use super::create::{wait_for, wait_for_execve};
 use super::sync::{Channel, Signal};
 use super::{Error, hooks, realtime};
 use crate::report::Stopwatch;
@@ -21,9 +21,9 @@ pub fn start(store: &Store, id: &str, warn: &mut dyn FnMut(String)) -> Result<()
 
 pub(crate) fn start_container(container: &mut Container, warn: &mut dyn FnMut(String)) -> Result<(), Error> {
     let wrong = |status| Error::NotCreated { id: container.id().to_owned(), status };
-    let pid = container.pid().ok_or_else(|| wrong(Status::Stopped))?;
+    let pid = container.pid()?.ok_or_else(|| wrong(Status::Stopped))?;
     let connect = || match container.connect_start() {
-        Err(Errno::ECONNREFUSED | Errno::ENOENT) => Err(wrong(container.status())),
+        Err(Errno::ECONNREFUSED | Errno::ENOENT) => Err(wrong(container.status()?)),
         connected => connected.map(Channel::from_socket).map_err(Error::Channel),
     };
     let init = connect()?;
@@ -36,13 +36,13 @@ pub(crate) fn start_container(container: &mut Container, warn: &mut dyn FnMut(St
     watch.end("hooks");
     realtime::begin(container, pid, watch, warn).inspect_err(|_| end(container))?;
     init.send(Signal::Continue, &[], &[]).map_err(Error::Channel)?;
-    // execve closes the init's end: the end of the stream is the success.
-    if let Some(message) = init.receive().map_err(Error::Channel)? {
-        return Err(Error::Child(message.text()));
+    wait_for_execve(&init)?;
+    match parked.receive() {
+        Err(Errno::ECONNRESET) => {}
+        ended => drop(ended.map_err(Error::Channel)?),
     }
-    parked.receive().map_err(Error::Channel)?;
     let Some(all) = &container.state.hooks else { return Ok(()) };
-    hooks::run("poststart", &all.poststart, &container.oci_state(), None).map_err(|error| {
+    hooks::run("poststart", &all.poststart, &container.oci_state()?, None).map_err(|error| {
         // A failed poststart hook ends the container (runtime.md, lifecycle step 9).
         end(container);
         error.into()

@@ -108,8 +108,9 @@ impl Channel {
         }
     }
 
-    /// The next message; `None` when the other end is closed.
+    /// The next message; `None` when the other end is closed, ECONNRESET when it was closed with something unread.
     pub(crate) fn receive(&self) -> Result<Option<Message>, Errno> {
+        let mut reset = false;
         let mut buffer = [0u8; TEXT + 1];
         let mut control = cmsg_space!([RawFd; FDS]);
         let (length, fds) = loop {
@@ -117,12 +118,15 @@ impl Channel {
             let flags = MsgFlags::MSG_CMSG_CLOEXEC;
             match recvmsg::<()>(self.0.as_raw_fd(), &mut parts, Some(&mut control), flags) {
                 Err(Errno::EINTR) => {}
-                Err(Errno::ECONNRESET) => return Ok(None),
+                // Told once, before what the other end had still said.
+                Err(Errno::ECONNRESET) if !reset => reset = true,
                 Err(errno) => return Err(errno),
                 Ok(received) => break (received.bytes, owned_fds(received.cmsgs()?)),
             }
         };
-        let Some((&kind, payload)) = buffer[..length].split_first() else { return Ok(None) };
+        let Some((&kind, payload)) = buffer[..length].split_first() else {
+            return if reset { Err(Errno::ECONNRESET) } else { Ok(None) };
+        };
         let signal = [
             Signal::Mapped,
             Signal::Cgroups,

@@ -3,14 +3,15 @@ use crate::cgroup::Cgroup;
 use crate::spec::Spec;
 use crate::sys::pidfd;
 use nix::errno::Errno;
-use nix::fcntl::{Flock, FlockArg, OFlag};
+use nix::fcntl::OFlag;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, connect, socket};
 use nix::sys::stat::Mode;
 use nix::unistd::Pid;
+use rustix::fs::{FlockOperation, flock};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 /// Where a container is in its life (`runtime.md`, State).
@@ -72,12 +73,13 @@ pub struct Container {
     /// What is kept between commands.
     pub state: State,
     path: PathBuf,
-    lock: Option<Flock<OwnedFd>>,
+    /// The directory, open and locked until it is closed.
+    lock: Option<OwnedFd>,
 }
 
 impl Container {
     pub(super) fn lock_new(path: PathBuf, state: State) -> Result<Self, Error> {
-        let lock = take_lock(&path, FlockArg::LockExclusive)?;
+        let lock = take_lock(&path, FlockOperation::LockExclusive)?;
         Ok(Container { state, path, lock: Some(lock) })
     }
 
@@ -87,13 +89,15 @@ impl Container {
     }
 
     pub(super) fn open_locked(path: PathBuf, id: &str) -> Result<Self, Error> {
-        let lock = match take_lock(&path, FlockArg::LockExclusive) {
+        let lock = match take_lock(&path, FlockOperation::LockExclusive) {
             Err(Error::File { errno: Errno::ENOENT, .. }) => return Err(Error::Absent(id.to_owned())),
             other => other?,
         };
         // A directory that the last holder removed has no links; by its path another container may be there by now.
-        if nix::sys::stat::fstat(&*lock).is_ok_and(|stat| stat.st_nlink == 0) {
-            return Err(Error::Absent(id.to_owned()));
+        match nix::sys::stat::fstat(&lock) {
+            Ok(stat) if stat.st_nlink > 0 => {}
+            Ok(_) => return Err(Error::Absent(id.to_owned())),
+            Err(errno) => return Err(Error::File { step: "looking at", path, errno }),
         }
         // Read only now: the last holder may have changed it.
         let state = read_state(&path, id)?;
@@ -103,13 +107,7 @@ impl Container {
     /// In a cloned child: closes its copy of the lock, which stays the parent's alone. flock(2) locks an open file, not a
     /// process: a parked init would keep the container locked after a create that was killed.
     pub(crate) fn leave_lock(&mut self) {
-        if let Some(lock) = self.lock.take() {
-            let fd = lock.as_raw_fd();
-            // Its drop would unlock the parent's as well.
-            std::mem::forget(lock);
-            // SAFETY: the descriptor is open and, with its owner forgotten, nobody else's.
-            drop(unsafe { OwnedFd::from_raw_fd(fd) });
-        }
+        self.lock = None;
     }
 
     /// The container's directory.
@@ -133,8 +131,12 @@ impl Container {
     }
 
     /// pid of the init while it lives.
-    pub fn pid(&self) -> Option<Pid> {
-        self.live_init().ok().flatten().map(|init| Pid::from_raw(init.pid))
+    ///
+    /// # Errors
+    /// [`Error::Status`]: it may live or not.
+    pub fn pid(&self) -> Result<Option<Pid>, Error> {
+        let live = self.live_init().map_err(|errno| self.unseen("its init", errno))?;
+        Ok(live.map(|init| Pid::from_raw(init.pid)))
     }
 
     /// A pidfd of the init while it lives; the check after the open makes it this process and no other.
@@ -150,36 +152,44 @@ impl Container {
     fn live_init(&self) -> Result<Option<Init>, Errno> {
         let Some(init) = self.state.init else { return Ok(None) };
         match process_stat(Pid::from_raw(init.pid)) {
-            Ok(stat) => {
-                Ok(Some(init).filter(|init| stat.start_time == init.start_time && !matches!(stat.state, b'Z' | b'X')))
-            }
+            Ok(stat) if stat.start_time != init.start_time || matches!(stat.state, b'Z' | b'X') => Ok(None),
+            // Pids and ticks since boot come again: state on a disk can be of the boot before.
+            Ok(_) if init.boot != 0 && init.boot != boot()? => Ok(None),
+            Ok(_) => Ok(Some(init)),
             Err(Errno::ENOENT | Errno::ESRCH) => Ok(None),
             Err(errno) => Err(errno),
         }
     }
 
     /// Asks the kernel, not the file: whether the process lives, listens for `start`, or is frozen.
-    pub fn status(&self) -> Status {
-        // What can't be seen, for want of a descriptor, may live: only a certain end is one.
-        if let Ok(None) = self.live_init() {
-            return if self.state.init.is_none() && self.lock.is_none() && is_locked(&self.path) {
-                Status::Creating
-            } else {
-                Status::Stopped
-            };
+    ///
+    /// # Errors
+    /// [`Error::Status`], [`Error::Cgroup`]: what can't be seen is not guessed.
+    pub fn status(&self) -> Result<Status, Error> {
+        match self.pid()? {
+            Some(_) => self.status_alive(),
+            None if self.state.init.is_none() && self.lock.is_none() && is_locked(&self.path)? => Ok(Status::Creating),
+            None => Ok(Status::Stopped),
         }
-        self.status_alive()
     }
 
     /// [`Container::status`] of one whose init is known to live.
-    pub fn status_alive(&self) -> Status {
-        if self.connect_start().is_ok() {
-            return Status::Created;
+    ///
+    /// # Errors
+    /// As [`Container::status`].
+    pub fn status_alive(&self) -> Result<Status, Error> {
+        match self.connect_start() {
+            Ok(_) => return Ok(Status::Created),
+            // ENOENT: a delete is at work.
+            Err(Errno::ECONNREFUSED | Errno::ENOENT) => {}
+            Err(errno) => return Err(self.unseen("its start socket", errno)),
         }
-        match self.cgroup().map(Cgroup::frozen) {
-            Some(Ok(true)) => Status::Paused,
-            _ => Status::Running,
-        }
+        let frozen = self.cgroup().map_or(Ok(false), Cgroup::frozen).map_err(|error| Error::Cgroup(Box::new(error)))?;
+        Ok(if frozen { Status::Paused } else { Status::Running })
+    }
+
+    fn unseen(&self, part: &'static str, errno: Errno) -> Error {
+        Error::Status { id: self.id().to_owned(), part, errno }
     }
 
     /// Connects to the parked init. execve closes its listening socket: ECONNREFUSED means that it has started.
@@ -225,8 +235,11 @@ impl Container {
     }
 
     /// The state as the specification wants it.
-    pub fn oci_state(&self) -> OciState {
-        self.oci_state_as(self.status())
+    ///
+    /// # Errors
+    /// As [`Container::status`].
+    pub fn oci_state(&self) -> Result<OciState, Error> {
+        Ok(self.oci_state_as(self.status()?))
     }
 
     /// Writes state.json whole and renames it into place.
@@ -325,14 +338,31 @@ fn open_directory(path: &Path) -> Result<OwnedFd, Errno> {
     nix::fcntl::open(path, OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty())
 }
 
-fn take_lock(path: &Path, how: FlockArg) -> Result<Flock<OwnedFd>, Error> {
+fn take_lock(path: &Path, how: FlockOperation) -> Result<OwnedFd, Error> {
     let file = |step, errno| Error::File { step, path: path.to_path_buf(), errno };
     let directory = open_directory(path).map_err(|errno| file("opening", errno))?;
-    Flock::lock(directory, how).map_err(|(_, errno)| file("locking", errno))
+    rustix::io::retry_on_intr(|| flock(&directory, how))
+        .map_err(|error| file("locking", Errno::from_raw(error.raw_os_error())))?;
+    Ok(directory)
 }
 
-fn is_locked(path: &Path) -> bool {
-    matches!(take_lock(path, FlockArg::LockSharedNonblock), Err(Error::File { errno: Errno::EWOULDBLOCK, .. }))
+fn is_locked(path: &Path) -> Result<bool, Error> {
+    match take_lock(path, FlockOperation::NonBlockingLockShared) {
+        Ok(_) => Ok(false),
+        Err(Error::File { errno: Errno::EWOULDBLOCK, .. }) => Ok(true),
+        Err(Error::File { errno: Errno::ENOENT, .. }) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// The first half of the kernel's `boot_id` (`random(4)`), which no two boots share.
+///
+/// # Errors
+/// As `open(2)` and `read(2)`.
+pub fn boot() -> Result<u64, Errno> {
+    let text = crate::sys::read_procfs("/proc/sys/kernel/random/boot_id")?;
+    let digits: String = text.iter().map(|&byte| byte as char).filter(char::is_ascii_hexdigit).take(16).collect();
+    u64::from_str_radix(&digits, 16).map_err(|_| Errno::EPROTO)
 }
 
 fn start_address(directory: &OwnedFd) -> Result<UnixAddr, Errno> {

@@ -6,7 +6,7 @@
 mod container;
 mod store;
 
-pub use container::{Container, OciState, ProcessStat, Status, process_stat};
+pub use container::{Container, OciState, ProcessStat, Status, boot, process_stat};
 pub use store::Store;
 
 use crate::cgroup::Cgroup;
@@ -52,6 +52,19 @@ pub enum Error {
         /// What the kernel said.
         errno: Errno,
     },
+    /// A part of the container can't be looked at, so that its status is unknown.
+    #[error("the status of {id} can't be told: {part}: {errno}")]
+    Status {
+        /// The container.
+        id: String,
+        /// What was looked at.
+        part: &'static str,
+        /// What the kernel said.
+        errno: Errno,
+    },
+    /// The container's cgroup can't be asked.
+    #[error(transparent)]
+    Cgroup(Box<crate::cgroup::Error>),
     /// state.json is not what rtrun writes.
     #[error("{path}: not a state file of this version: {message}; `rtrun delete --force` removes the container")]
     Malformed {
@@ -69,6 +82,9 @@ pub struct Init {
     pub pid: i32,
     /// Field 22 of `/proc/PID/stat`, clock ticks since boot.
     pub start_time: u64,
+    /// [`boot`] of then; 0 in state written before it was kept.
+    #[serde(default)]
+    pub boot: u64,
 }
 
 /// What is kept of a container between commands.

@@ -95,21 +95,23 @@ impl Store {
         })
     }
 
-    /// Every container, by id; one that goes away meanwhile is left out.
+    /// Every container, by id, or why it can't be read; one that goes away meanwhile is left out.
     ///
     /// # Errors
     /// [`Error::File`] when the directory can't be read; an absent one is empty.
-    pub fn list(&self) -> Result<Vec<Container>, Error> {
+    pub fn list(&self) -> Result<Vec<Result<Container, Error>>, Error> {
+        let failed = |error| Error::File { step: "reading", path: self.root.clone(), errno: crate::sys::errno(error) };
         let entries = match std::fs::read_dir(&self.root) {
             Ok(entries) => entries,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => {
-                let errno = crate::sys::errno(error);
-                return Err(Error::File { step: "reading", path: self.root.clone(), errno });
-            }
+            Err(error) => return Err(failed(error)),
         };
-        let mut ids: Vec<String> = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()).collect();
+        let mut ids = Vec::new();
+        for entry in entries {
+            ids.extend(entry.map_err(failed)?.file_name().into_string());
+        }
         ids.sort();
-        Ok(ids.iter().filter_map(|id| self.load(id).ok()).collect())
+        let there = |container: &Result<Container, Error>| !matches!(container, Err(Error::Absent(_)));
+        Ok(ids.iter().map(|id| self.load(id)).filter(there).collect())
     }
 }

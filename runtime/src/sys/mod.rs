@@ -23,7 +23,12 @@ pub fn errno(error: std::io::Error) -> Errno {
 pub fn read_procfs(path: &str) -> Result<Vec<u8>, Errno> {
     let file = open(path, OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())?;
     let mut text = vec![0; 1024];
-    let length = nix::unistd::read(&file, &mut text)?;
+    let length = loop {
+        match nix::unistd::read(&file, &mut text) {
+            Err(Errno::EINTR) => {}
+            other => break other?,
+        }
+    };
     text.truncate(length);
     Ok(text)
 }

@@ -27,7 +27,8 @@ pub struct Error {
 /// [`Error`] with the step that failed.
 pub fn ensure_unwritable() -> Result<(), Error> {
     let step = |step| move |errno| Error { step, errno };
-    if statvfs(OWN).is_ok_and(|vfs| vfs.flags().contains(FsFlags::ST_RDONLY)) {
+    let filesystem = statvfs(OWN).map_err(step("looking at its mount"))?;
+    if filesystem.flags().contains(FsFlags::ST_RDONLY) {
         return Ok(());
     }
     let exe = open(OWN, OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty()).map_err(step("opening /proc/self/exe"))?;

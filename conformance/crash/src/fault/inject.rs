@@ -1,7 +1,7 @@
 //! A command and the children that it clones, run under ptrace(2), with one system call that fails as if the kernel had
 //! said so. A program that a child executes (a hook, the container's own) is let go.
 
-use super::calls::{self, Call};
+use super::calls::{self, About, Call};
 use super::registers;
 use crate::call::{LIMIT, Output, Running};
 use crate::outcome::{Check, fail};
@@ -15,6 +15,7 @@ use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
+use std::time::Instant;
 
 /// Where a system call was made.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -25,8 +26,8 @@ pub struct Place {
     pub index: usize,
     /// Which call.
     pub call: Call,
-    /// Its argument that is a path, as the process gave it.
-    pub path: String,
+    /// The path that it is about, as the process gave it, or that of its descriptor.
+    pub about: String,
 }
 
 /// What is made to fail.
@@ -105,9 +106,12 @@ impl Tracer<'_> {
     /// From stop to stop, until `root` has ended; its exit code, or 128 + signal.
     fn follow(&mut self, root: Pid) -> Check<i32> {
         let mut begun = false;
+        let start = Instant::now();
         loop {
             let status = match waitpid(None, Some(WaitPidFlag::__WALL)) {
+                // One that waits and one that tries for ever.
                 Err(Errno::EINTR) => return fail(format_args!("hangs (over {} s)", LIMIT.as_secs())),
+                Ok(_) if start.elapsed() > LIMIT => return fail(format_args!("tries for over {} s", LIMIT.as_secs())),
                 other => other?,
             };
             match status {
@@ -128,7 +132,8 @@ impl Tracer<'_> {
                 }
                 WaitStatus::Stopped(pid, Signal::SIGTRAP) if pid == root && !begun => {
                     begun = true;
-                    let clones = Options::PTRACE_O_TRACECLONE | Options::PTRACE_O_TRACEFORK | Options::PTRACE_O_TRACEVFORK;
+                    let clones =
+                        Options::PTRACE_O_TRACECLONE | Options::PTRACE_O_TRACEFORK | Options::PTRACE_O_TRACEVFORK;
                     let options = clones | Options::PTRACE_O_TRACESYSGOOD | Options::PTRACE_O_TRACEEXEC;
                     ptrace::setoptions(pid, options | Options::PTRACE_O_EXITKILL)?;
                     self.resume(pid, None)?;
@@ -183,8 +188,12 @@ impl Tracer<'_> {
         let (Some(call), true) = (calls::find(number), self.in_main) else { return Ok(()) };
         let index = self.entered[process];
         let Some(fault) = self.fault else {
-            let path = call.path.map(|argument| text_at(pid, arguments[argument])).unwrap_or_default();
-            self.places.push(Place { process, index, call: *call, path });
+            let about = match call.about {
+                About::Nothing => String::new(),
+                About::Path(argument) => text_at(pid, arguments[argument]),
+                About::Descriptor => link_of(pid, arguments[0]),
+            };
+            self.places.push(Place { process, index, call: *call, about });
             return Ok(());
         };
         let wanted = fault.place.call == *call;
@@ -245,6 +254,12 @@ fn alive(done: Result<(), Errno>) -> Check {
         Err(Errno::ESRCH) => Ok(()),
         other => Ok(other?),
     }
+}
+
+/// What a descriptor of a stopped process is open on.
+fn link_of(pid: Pid, fd: u64) -> String {
+    let link = std::fs::read_link(format!("/proc/{pid}/fd/{fd}"));
+    link.map(|path| path.display().to_string()).unwrap_or_default()
 }
 
 /// A string in a stopped process; at most 255 bytes of it.

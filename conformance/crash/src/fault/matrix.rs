@@ -41,7 +41,9 @@ pub fn lasting(context: &Context, deed: &'static Deed) -> Check {
     let faults = plan(&sandbox, deed, true)?;
     sweep(context, &sandbox, deed, &faults, |fault, run| {
         let failed = run.output.code != 0;
-        must(!failed || !run.output.stderr.trim().is_empty() || is_memory(fault), "failed in silence")?;
+        // Without memory there is no text, without write(2) nobody to tell it.
+        let speechless = is_memory(fault) || fault.place.call.number == libc::SYS_write;
+        must(!failed || !run.output.stderr.trim().is_empty() || speechless, "failed in silence")?;
         must(!run.output.stderr.contains("panicked"), format_args!("panics: {}", run.output.stderr))?;
         Ok(None)
     })
@@ -49,6 +51,9 @@ pub fn lasting(context: &Context, deed: &'static Deed) -> Check {
 
 /// The faults that the undisturbed command leads past.
 fn plan(sandbox: &Sandbox, deed: &Deed, lasting: bool) -> Check<Vec<Fault>> {
+    // The first one makes what all containers share.
+    sandbox.create()?.succeeded()?;
+    clear(sandbox)?;
     (deed.prepare)(sandbox)?;
     let run = inject::run(&mut sandbox.command(&(deed.words)(sandbox)), None)?;
     let places = run.places;
@@ -75,7 +80,7 @@ fn sweep(
     let step = |fault: &Fault| -> Check<bool> {
         (deed.prepare)(sandbox).map_err(|stop| stop.at("before the fault"))?;
         let run = inject::run(&mut sandbox.command(&(deed.words)(sandbox)), Some(fault))?;
-        if !run.hit && std::env::var_os("MISS").is_some() { println!("miss {} -> {} {}", describe(sandbox, fault), run.output.code, run.output.stderr.trim()); }
+
         if run.hit {
             if let Some(row) = judge(fault, &run)? {
                 context.rows.borrow_mut().push(row);
@@ -114,7 +119,7 @@ fn sweep(
     failures.sort();
     failures.dedup();
     must(failures.is_empty(), failures.join("\n#   "))?;
-    must(hits * 10 >= tried * 9, format_args!("only {hits} of {tried} faults met their call"))
+    must(hits * 2 >= tried, format_args!("only {hits} of {tried} faults met their call"))
 }
 
 /// What the command made of one fault.
@@ -138,8 +143,11 @@ fn judge(sandbox: &Sandbox, deed: &'static Deed, fault: &Fault, run: &Run) -> Ch
 /// The error's text, which must name the errno; who has no memory for a text ends by a signal.
 fn message(sandbox: &Sandbox, fault: &Fault, code: i32, text: &str) -> Check<String> {
     let shown = plain(sandbox, text.trim());
-    let named = shown.contains(name(fault.errno)) || shown.contains(fault.errno.desc());
-    let died = is_memory(fault) && (code > 128 || shown.contains("killed before it could say why") || shown.is_empty());
+    let said = std::io::Error::from_raw_os_error(fault.errno as i32).to_string();
+    let named = shown.contains(name(fault.errno)) || shown.contains(&said);
+    // An init that is recorded has nobody to tell but the next command, which finds it dead.
+    let mute = fault.place.process > 0 && shown.contains("killed before it could say why");
+    let died = mute || (is_memory(fault) && (code > 128 || shown.is_empty()));
     must(named || died, format_args!("exits with {code} and does not say {}: {shown}", name(fault.errno)))?;
     // The text of `level=error msg="…"`, without its time.
     Ok(shown.split_once("msg=").map_or(shown.clone(), |(_, message)| message.trim_matches('"').replace("\\\"", "\"")))
@@ -181,7 +189,7 @@ fn describe(sandbox: &Sandbox, fault: &Fault) -> String {
 
 fn place(sandbox: &Sandbox, place: &Place) -> String {
     let name = place.call.name.trim_start_matches("SYS_");
-    if place.path.is_empty() { name.to_owned() } else { format!("{name} {}", plain(sandbox, &place.path)) }
+    if place.about.is_empty() { name.to_owned() } else { format!("{name} {}", plain(sandbox, &place.about)) }
 }
 
 /// The text without what differs from run to run: the sandbox's names, and numbers of processes and descriptors.
@@ -190,7 +198,7 @@ fn plain(sandbox: &Sandbox, text: &str) -> String {
     let text = text.replace(&sandbox.dir.display().to_string(), "BUNDLE").replace(&sandbox.id, "ID");
     let mut out = String::new();
     let mut rest = text.as_str();
-    while let Some(at) = ["/proc/", "/fd/", ".pid."].iter().filter_map(|part| Some(rest.find(part)? + part.len())).min() {
+    while let Some(at) = ["/proc/", "/fd/", ":["].iter().filter_map(|part| Some(rest.find(part)? + part.len())).min() {
         out.push_str(&rest[..at]);
         rest = &rest[at..];
         let digits = rest.len() - rest.trim_start_matches(|letter: char| letter.is_ascii_digit()).len();

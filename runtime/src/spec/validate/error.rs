@@ -1,3 +1,4 @@
+use nix::errno::Errno;
 use rtrun_hooks::{annotation, nearest};
 use std::path::PathBuf;
 
@@ -28,8 +29,13 @@ pub enum Error {
         path: PathBuf,
     },
     /// The root filesystem is not there.
-    #[error("root.path: {0:?} is not an existing directory (no such file or directory)")]
-    NoRoot(PathBuf),
+    #[error("root.path: {path:?} is not an existing directory: {errno}")]
+    NoRoot {
+        /// Where it should be.
+        path: PathBuf,
+        /// What the kernel said of it.
+        errno: Errno,
+    },
     /// Not in the list of names; the nearest is proposed.
     #[error("{field}: unknown name {name:?}; did you mean {:?}?", nearest(name, known.iter().copied()))]
     Unknown {

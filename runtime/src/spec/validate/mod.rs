@@ -17,6 +17,7 @@ use crate::spec::names;
 use crate::spec::{
     DeviceType, Hook, IntelRdt, Linux, MemoryPolicy, MemoryPolicyMode, Mount, NetDevice, Process, Resources, Spec,
 };
+use nix::errno::Errno;
 use std::collections::BTreeMap;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -89,7 +90,11 @@ fn root(spec: &Spec, bundle: &Path) -> Result<(), Error> {
     let path = path.ok_or_else(|| Error::Missing("root.path".into()))?;
     no_nul(path, "root.path")?;
     let path = bundle.join(path);
-    if path.is_dir() { Ok(()) } else { Err(Error::NoRoot(path)) }
+    match nix::sys::stat::stat(&path) {
+        Ok(stat) if stat.st_mode & libc::S_IFMT == libc::S_IFDIR => Ok(()),
+        Ok(_) => Err(Error::NoRoot { path, errno: Errno::ENOTDIR }),
+        Err(errno) => Err(Error::NoRoot { path, errno }),
+    }
 }
 
 fn check_mount(mount: &Mount, field: &str, linux: &Linux, warnings: &mut Vec<String>) -> Result<(), Error> {
