@@ -13,7 +13,8 @@ test_cpus_and_shares() {
     pid=$(pid_of a)
     if cgroup_v2; then
         equal quota "50000 100000" "$(cgroup_value "$pid" cpu - cpu.max)"
-        equal weight 20 "$(cgroup_value "$pid" cpu - cpu.weight)"
+        # linear in the shares, or as crun 1.23 and runc 1.4 convert them, so that 1024 shares are the default weight
+        [[ $(cgroup_value "$pid" cpu - cpu.weight) =~ ^(20|59)$ ]]
     else
         equal shares 512 "$(cgroup_value "$pid" cpu cpu.shares -)"
         [ -e /sys/fs/cgroup/cpu/cpu.cfs_quota_us ] || [ -e /sys/fs/cgroup/cpu/libpod_parent/cpu.cfs_quota_us ] || skip "this kernel has no CFS quota"

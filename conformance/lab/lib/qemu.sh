@@ -4,7 +4,9 @@
 # find_qemu: sets the array $qemu, the command
 find_qemu() {
     qemu=("${LAB_QEMU:-qemu-system-x86_64}")
-    if [ ${#cards[@]} -eq 0 ]; then
+    if [ "${qemu[0]}" = sid ]; then
+        find_newer_qemu
+    elif [ ${#cards[@]} -eq 0 ]; then
         need "${qemu[0]}" qemu-system-x86
     elif ! "${qemu[0]}" -device help 2>/dev/null | grep -q '"vfio-user-pci"'; then
         find_newer_qemu

@@ -6,19 +6,32 @@ boot_limit=${LAB_BOOT_SECONDS:-150}
 
 # session COMMAND: runs it in a fresh guest and ends with its exit code; an empty COMMAND is a shell on this terminal
 session() {
-    local code
+    local code try
     find_qemu
     find_accel
     mkdir -p "$cache/sessions"
-    folder=$(mktemp -d "$cache/sessions/XXXXXX")
     trap end_session EXIT
+    for try in 1 2 3; do
+        one_guest "$1"
+        [ ! -e "$folder/booted" ] && translation_crashed "$folder/console" || break
+        say "QEMU's translation crashed the guest's kernel before it was up (try $try): again"
+        end_session
+    done
+    code=$(cat "$folder/exit" 2>/dev/null) || code=$(explain)
+    exit "$code"
+}
+
+# translation_crashed CONSOLE: while a kernel rewrites its code, TCG on several threads may run what was there before; guest/run
+# keeps that rare, but cannot during boot
+translation_crashed() { [ "$accel" = tcg ] && grep -q 'Oops: int3' "$1" 2>/dev/null; }
+
+one_guest() {
+    folder=$(mktemp -d "$cache/sessions/XXXXXX")
     fill_folder "$1"
     qemu_line
     add_shares
     add_channels "$1"
     start_guest "$1"
-    code=$(cat "$folder/exit" 2>/dev/null) || code=$(explain)
-    exit "$code"
 }
 
 # fill_folder COMMAND: /lab of the guest

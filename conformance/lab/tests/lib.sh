@@ -42,3 +42,14 @@ end_session() {
     after_each >/dev/null 2>&1
     cd /
 }
+
+# podman_image: $image, made once of the bundles' root file system; also as a file that another user can load
+podman_image() {
+    image=localhost/lab
+    [ -e "$work/image.oci" ] && return
+    bundle image
+    tar -C "$work/rootfs" -cf "$work/image.tar" .
+    podman import "$work/image.tar" $image >/dev/null 2>&1
+    podman save --quiet --output "$work/image.oci" $image
+    chmod 644 "$work/image.oci"
+}

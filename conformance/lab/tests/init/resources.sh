@@ -36,7 +36,7 @@ test_unified() {
 test_device_rules_are_kept_by_ebpf() {
     bundle devices '.process.capabilities.bounding += ["CAP_MKNOD"] | .process.capabilities.effective += ["CAP_MKNOD"] | .process.capabilities.permitted += ["CAP_MKNOD"]' \
         '.root.readonly = false'
-    # /dev/fuse (1:11) is not among the devices that every container gets, /dev/null is
+    # /dev/fuse (10:229) is not among the devices that every container gets, /dev/null is
     script 'echo x >/dev/null || echo "no null"; mknod /dev/fuse c 10 229; head -c 0 /dev/fuse 2>&1 | grep -o "not permitted"'
     equal "without a rule" "not permitted" "$(run devices)"
     edit '.linux.resources.devices += [{"allow": true, "type": "c", "major": 10, "minor": 229, "access": "mr"}]'

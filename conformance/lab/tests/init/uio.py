@@ -1,0 +1,16 @@
+"""Waits for one interrupt of QEMU's edu card through UIO: uio.py NODE, with the card's sysfs folder on /mnt."""
+import mmap
+import os
+import select
+import struct
+import sys
+
+RAISE, ACKNOWLEDGE = 0x60, 0x64
+uio = os.open(sys.argv[1], os.O_RDWR)
+bar = os.open("/mnt/resource0", os.O_RDWR)
+card = memoryview(mmap.mmap(bar, 4096)).cast("I")
+card[RAISE // 4] = 1
+ready, _, _ = select.select([uio], [], [], 30)
+count = struct.unpack("i", os.read(uio, 4))[0] if ready else 0
+card[ACKNOWLEDGE // 4] = 1
+print("interrupts:", count)
