@@ -2,13 +2,13 @@
 # Devices given to a container by plain linux.devices: a character device of a user-space driver (CUSE), a PCI card's interrupt
 # (UIO), and a whole card (VFIO). The card is QEMU's `edu`: 1234:11e8, its identification at BAR 0, offset 0.
 
-# python_bundle NAME: a bundle whose root is the guest's own, read-only, so that a container has python
+# python_bundle NAME [JQ-FILTER…]: a bundle whose root is the guest's own, read-only, so that a container has python
 python_bundle() {
     mkdir -p "$work/guest-root"
     mountpoint -q "$work/guest-root" || mount --bind / "$work/guest-root"
     # the bind has the root disk alone, not the share that this file comes from
     cp "$tests"/init/*.py "$work/"
-    bundle "$1" ".root = {\"path\": \"$work/guest-root\", \"readonly\": true}"
+    bundle "$1" ".root = {\"path\": \"$work/guest-root\", \"readonly\": true}" "${@:2}"
 }
 # device PATH: gives the last bundle this node of the host's, and the right to use it
 device() {
