@@ -4,6 +4,7 @@ TARGET   = $(shell rustc -vV 2>/dev/null | sed -n 's/^host: //p')
 RTRUN    = target/$(TARGET)/release/rtrun
 CRATES   = rtrun rtrun-hooks rt-container-cli latency-agent gol-agent
 PROGRAMS = rtrun rtrun-hook rt-container-cli latency-agent gol-agent
+BINS     = $(PROGRAMS:%=--bin $(dir $(RTRUN))%)
 PREFIX  ?= /usr/local
 HOOKS_DIR ?= /usr/share/containers/oci/hooks.d
 # One static file: no loader, no library to map at each of a container's three commands, nothing of the host to link with.
@@ -20,8 +21,8 @@ help: ## list the targets
 run: build ## start a container under SCHED_FIFO on a chosen CPU, show what the kernel says of it (CPU=n, PRIORITY=n)
 	scripts/hello-rt $(RTRUN)
 
-test: ## every test: lint, unit, conformance, podman, containerd, docker (as root)
-	scripts/install-deps run test
+test: ## every test: lint, unit, conformance, podman, containerd, docker, a short ring in the lab (as root)
+	scripts/install-deps run test lab
 	scripts/test $(RTRUN)
 
 bench: build ## what a container's life costs, beside crun and runc; what the kernel of the Game of Life reaches, and its agents beside MPI (as root)
@@ -33,12 +34,12 @@ bench: build ## what a container's life costs, beside crun and runc; what the ke
 
 lab: build ## a PREEMPT_RT machine with this build in it: a shell, or CMD='…'; conformance/lab/lab help tells more
 	@scripts/install-deps lab
-	@conformance/lab/lab --bin $(RTRUN) $(LAB) $(if $(CMD),run '$(subst ','\'',$(CMD))',shell)
+	@conformance/lab/lab $(BINS) $(LAB) $(if $(CMD),run '$(subst ','\'',$(CMD))',shell)
 
 lab-test: build ## the cases that need that machine (LAB_TEST='--short', or patterns)
 	@scripts/install-deps lab
 	RUSTFLAGS="$(STATIC)" $(CARGO) build --quiet --release --target $(TARGET) -p rtrun-conformance
-	conformance/lab/lab --bin $(RTRUN) --bin target/$(TARGET)/release/rtrun-conformance $(LAB) test $(LAB_TEST)
+	conformance/lab/lab $(BINS) --bin target/$(TARGET)/release/rtrun-conformance $(LAB) test $(LAB_TEST)
 
 build: deps ## static binaries (rtrun, rtrun-hook, rt-container-cli, the agents): target/<triple>/release/
 	RUSTFLAGS="$(STATIC)" $(CARGO) build --quiet --release --target $(TARGET) $(CRATES:%=-p %)

@@ -49,6 +49,7 @@ cached() {
 }
 
 build_images() {
+    [ "$(uname -m)" = x86_64 ] || die "the lab is an x86_64 guest, and this machine is $(uname -m)"
     find_root
     find_kernel
 }
