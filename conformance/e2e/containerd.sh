@@ -24,6 +24,8 @@ state = "/run/containerd"
     default_runtime_name = "rtrun"
     [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.rtrun]
       runtime_type = "io.containerd.runc.v2"
+      pod_annotations = ["org.rtrun.*", "org.rtrun.*/*"]
+      container_annotations = ["org.rtrun.*", "org.rtrun.*/*"]
       [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.rtrun.options]
         BinaryName = "$RUNTIME"
 CONF

@@ -17,15 +17,18 @@ RESOURCES = {
     "cpu_period": (1, INT), "cpu_quota": (2, INT), "cpu_shares": (3, INT), "memory_limit_in_bytes": (4, INT),
     "oom_score_adj": (5, INT), "cpuset_cpus": (6, STR), "cpuset_mems": (7, STR),
 }
+# a map is a repeated message in wire format
+ANNOTATIONS = {"key": (1, STR), "value": (2, STR)}
 POD = {
     "metadata": (1, {"name": (1, STR), "uid": (2, STR), "namespace": (3, STR), "attempt": (4, INT)}),
-    "hostname": (2, STR), "log_directory": (3, STR),
+    "hostname": (2, STR), "log_directory": (3, STR), "annotations": (7, ANNOTATIONS),
     "linux": (8, {"cgroup_parent": (1, STR), "security_context": (2, {"namespace_options": (1, NAMESPACES)})}),
 }
 CONTAINER = {
     "metadata": (1, {"name": (1, STR), "attempt": (2, INT)}), "image": (2, {"image": (1, STR)}), "command": (3, STR),
     "args": (4, STR), "working_dir": (5, STR), "envs": (6, {"key": (1, STR), "value": (2, STR)}),
-    "mounts": (7, {"container_path": (1, STR), "host_path": (2, STR), "readonly": (3, INT)}), "log_path": (11, STR),
+    "mounts": (7, {"container_path": (1, STR), "host_path": (2, STR), "readonly": (3, INT)}), "annotations": (10, ANNOTATIONS),
+    "log_path": (11, STR),
     "linux": (15, {"resources": (1, RESOURCES), "security_context": (2, {
         "capabilities": (1, {"add": (1, STR), "drop": (2, STR)}), "privileged": (2, INT), "namespace_options": (3, NAMESPACES),
         "run_as_user": (5, VALUE), "readonly_rootfs": (7, INT), "supplemental_groups": (8, INT), "no_new_privs": (11, INT)})}),

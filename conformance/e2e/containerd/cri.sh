@@ -15,10 +15,11 @@ cri_or_skip() {
     cri_call Version '{}' >"$work/version" 2>&1 || skip "containerd has no CRI plugin here: $(cat "$work/version")"
 }
 
-# pod NAME NETWORK: runs a sandbox (network 0: its own, 2: the node's), prints its id and leaves its configuration in $work/NAME.json
+# pod NAME NETWORK [CONFIG]: runs a sandbox (network 0: its own, 2: the node's), prints its id and leaves its configuration in
+# $work/NAME.json; CONFIG is laid over the defaults
 pod() {
-    jq -n --arg name "$1" --argjson network "$2" --arg logs "$work/logs" '{ metadata: { name: $name, uid: $name, namespace: "default" },
-        log_directory: $logs, linux: { cgroup_parent: "/e2e-cri", security_context: { namespace_options: { network: $network } } } }' >"$work/$1.json"
+    jq -n --arg name "$1" --argjson network "$2" --arg logs "$work/logs" --argjson more "${3:-{\}}" '{ metadata: { name: $name, uid: $name, namespace: "default" },
+        log_directory: $logs, linux: { cgroup_parent: "/e2e-cri", security_context: { namespace_options: { network: $network } } } } * $more' >"$work/$1.json"
     cri_call RunPodSandbox "$(jq '{ config: ., runtime_handler: "rtrun" }' "$work/$1.json")" | jq -r .pod_sandbox_id
 }
 
