@@ -53,6 +53,7 @@ pub fn restore(store: &Store, id: &str, options: &RestoreOptions, warn: &mut dyn
     let spec = spec::load(&bundle, None)?;
     validate::validate(&spec, &bundle)?.into_iter().for_each(&mut *warn);
     refuse_hooks(&spec)?;
+    refuse_annotations(&spec)?;
     let external = External::load(&options.images)?;
     let work = options.work.as_ref().unwrap_or(&options.images);
     private_directory(work)?;
@@ -127,6 +128,15 @@ fn refuse_hooks(spec: &Spec) -> Result<(), Error> {
     }
     let why = "criu's command has no place where hooks other than poststop could run";
     Err(Error::Unsupported { field: "hooks", why })
+}
+
+/// Policies and CPUs are in the images; leases, interrupts and the rest of the node's settings are not.
+fn refuse_annotations(spec: &Spec) -> Result<(), Error> {
+    if !rtrun_hooks::annotation::Annotations::any(&spec.annotations) {
+        return Ok(());
+    }
+    let why = "what org.rtrun annotations ask of the node is not restored: start the container anew";
+    Err(Error::Unsupported { field: "annotations", why })
 }
 
 /// Runs criu on the root, which must be a mount point of its own meanwhile.
