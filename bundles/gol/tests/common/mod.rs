@@ -4,14 +4,17 @@
 #![allow(dead_code, reason = "each test file uses a part")]
 
 use std::collections::BTreeMap;
+use std::net::UdpSocket;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering::Relaxed};
 
-/// A run of ports that no other test uses: 40 a test, below the ports that the kernel hands out itself.
+/// The first of 20 ports that nobody has, below those that the kernel hands out itself.
 pub fn ports() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
-    let process = (std::process::id() % 100) as u16 * 200;
-    10_000 + process + NEXT.fetch_add(40, Relaxed) % 200
+    let process = (std::process::id() % 800) as u16 * 20;
+    let candidates = (0..500).map(|_| 10_000 + (process + 20 * NEXT.fetch_add(1, Relaxed)) % 20_000);
+    let free = |port: &u16| (*port..port + 20).all(|port| UdpSocket::bind(("127.0.0.1", port)).is_ok());
+    candidates.into_iter().find(free).unwrap()
 }
 
 /// `gol-agent` with words, its output kept.
