@@ -22,14 +22,11 @@ pub fn start(store: &Store, id: &str, warn: &mut dyn FnMut(String)) -> Result<()
 pub(crate) fn start_container(container: &mut Container, warn: &mut dyn FnMut(String)) -> Result<(), Error> {
     let wrong = |status| Error::NotCreated { id: container.id().to_owned(), status };
     let pid = container.pid()?.ok_or_else(|| wrong(Status::Stopped))?;
-    let connect = || match container.connect_start() {
-        Err(Errno::ECONNREFUSED | Errno::ENOENT) => Err(wrong(container.status()?)),
-        connected => connected.map(Channel::from_socket).map_err(Error::Channel),
+    let connection = match container.connect_start() {
+        Err(Errno::ECONNREFUSED | Errno::ENOENT) => return Err(wrong(container.status()?)),
+        other => other.map_err(Error::Channel)?,
     };
-    let init = connect()?;
-    // Never accepted: it ends when execve has closed the listener, by which others tell a created container from a
-    // running one. The accepted one may end a moment before.
-    let parked = connect()?;
+    let init = Channel::from_socket(connection);
     let mut watch = Stopwatch::default();
     init.send(Signal::Hooks, &[], &[]).map_err(Error::Channel)?;
     wait_for(&init, Signal::Ready)?;
@@ -37,10 +34,6 @@ pub(crate) fn start_container(container: &mut Container, warn: &mut dyn FnMut(St
     realtime::begin(container, pid, watch, warn).inspect_err(|_| end(container))?;
     init.send(Signal::Continue, &[], &[]).map_err(Error::Channel)?;
     wait_for_execve(&init)?;
-    match parked.receive() {
-        Err(Errno::ECONNRESET) => {}
-        ended => drop(ended.map_err(Error::Channel)?),
-    }
     let Some(all) = &container.state.hooks else { return Ok(()) };
     hooks::run("poststart", &all.poststart, &container.oci_state()?, None).map_err(|error| {
         // A failed poststart hook ends the container (runtime.md, lifecycle step 9).

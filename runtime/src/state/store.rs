@@ -111,7 +111,8 @@ impl Store {
             ids.extend(entry.map_err(failed)?.file_name().into_string());
         }
         ids.sort();
-        let there = |container: &Result<Container, Error>| !matches!(container, Err(Error::Absent(_)));
+        // The ledger's directory is no container's.
+        let there = |container: &Result<Container, Error>| !matches!(container, Err(Error::Absent(_) | Error::Id(_)));
         Ok(ids.iter().map(|id| self.load(id)).filter(there).collect())
     }
 }
