@@ -5,6 +5,7 @@
 mod attack;
 mod call;
 mod fault;
+mod hostile;
 mod leftovers;
 mod outcome;
 mod race;
@@ -31,6 +32,8 @@ pub struct Context {
     pub seed: usize,
     /// How long each walk may take.
     pub patience: Duration,
+    /// Where the table of faults goes.
+    pub table: Option<PathBuf>,
     /// What the faults were answered with, for `--table`.
     pub rows: RefCell<Vec<fault::matrix::Row>>,
 }
@@ -42,6 +45,10 @@ const CASES: &[Case] = &[
     ("killed-in-start", walk::start),
     ("killed-in-exec", walk::exec),
     ("killed-in-delete", walk::delete),
+    ("killed-in-run", walk::run),
+    ("killed-in-update", walk::update),
+    ("killed-in-pause", walk::pause),
+    ("killed-in-resume", walk::resume),
     ("killed-in-a-hook", walk::hook),
     ("killed-while-paused", walk::paused),
     ("races-on-one-id", race::same_id),
@@ -50,6 +57,10 @@ const CASES: &[Case] = &[
     ("read-only-root", scarce::read_only),
     ("no-descriptors", scarce::no_descriptors),
     ("no-tasks", scarce::no_tasks),
+    ("cgroup-removed", hostile::cgroup_removed),
+    ("many-mounts", hostile::many_mounts),
+    ("reboot", hostile::reboot),
+    ("no-memory", hostile::no_memory),
     ("cve-2019-5736-binary-is-not-overwritten", binary::overwrite),
     ("cve-2024-21626-cwd-of-create", descriptors::cwd_of_create),
     ("cve-2024-21626-cwd-of-exec", descriptors::cwd_of_exec),
@@ -65,9 +76,10 @@ const CASES: &[Case] = &[
     ("permissions", state::permissions),
 ];
 
-const USAGE: &str = "usage: rtrun-crash --runtime PATH [--seed N] [--seconds N] [CASE…]
+const USAGE: &str = "usage: rtrun-crash --runtime PATH [--seed N] [--seconds N] [--table FILE] [CASE…]
   --seed N      walk over other system calls (default 0)
-  --seconds N   time for each of the four walks (default 11)";
+  --seconds N   time for each walk and each command's faults (default 6)
+  --table FILE  also write what each fault was answered with";
 
 fn main() -> ExitCode {
     let (context, only) = match arguments() {
@@ -96,6 +108,12 @@ fn main() -> ExitCode {
         }
     }
     leftovers::remove_cgroups();
+    if let Some(path) = &context.table {
+        if let Err(error) = std::fs::write(path, fault::table::markdown(&context.rows.borrow())) {
+            eprintln!("rtrun-crash: --table {}: {error}", path.display());
+            return ExitCode::from(2);
+        }
+    }
     println!("{} passed, {} failed, {} skipped", sums.passed, sums.failed, sums.skipped);
     ExitCode::from(u8::from(sums.failed > 0))
 }
@@ -128,8 +146,13 @@ impl Sums {
 }
 
 fn arguments() -> Result<(Context, Vec<String>), String> {
-    let mut context =
-        Context { runtime: PathBuf::new(), seed: 0, patience: Duration::from_secs(11), rows: RefCell::default() };
+    let mut context = Context {
+        runtime: PathBuf::new(),
+        seed: 0,
+        table: None,
+        patience: Duration::from_secs(6),
+        rows: RefCell::default(),
+    };
     let mut only = Vec::new();
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
@@ -139,6 +162,7 @@ fn arguments() -> Result<(Context, Vec<String>), String> {
                 let path = value()?;
                 context.runtime = std::fs::canonicalize(&path).map_err(|error| format!("{path}: {error}"))?;
             }
+            "--table" => context.table = Some(value()?.into()),
             "--seed" => context.seed = value()?.parse().map_err(|error| format!("--seed: {error}"))?,
             "--seconds" => {
                 let seconds = value()?.parse().map_err(|error| format!("--seconds: {error}"))?;

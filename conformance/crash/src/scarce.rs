@@ -139,48 +139,62 @@ pub fn no_descriptors(context: &Context) -> Check {
 /// A cgroup that allows one task: clone fails.
 pub fn no_tasks(context: &Context) -> Check {
     let sandbox = Sandbox::new(&context.runtime, "notasks")?;
-    let Some(group) = limited_group()? else {
+    let Some(group) = limited_group("pids.max")? else {
         return Err(Stop::Skipped("no cgroup hierarchy here has the pids controller".into()));
     };
-    let outcome = (|| {
-        fs::write(group.join("pids.max"), "1")?;
-        let procs = fs::OpenOptions::new().write(true).open(group.join("cgroup.procs"))?;
-        let limited = |words: &[String]| {
-            let mut command = sandbox.command(words);
-            let fd = procs.as_raw_fd();
-            let join = move || {
-                // SAFETY: the descriptor is open, for `procs` outlives the command; one byte is there.
-                nix::errno::Errno::result(unsafe { libc::write(fd, c"0".as_ptr().cast(), 1) })
-                    .map(drop)
-                    .map_err(std::io::Error::from)
-            };
-            // SAFETY: one system call, which is async-signal-safe.
-            unsafe { command.pre_exec(join) };
-            run(&mut command)
-        };
-        let created = limited(&sandbox.create_words())?.refused()?;
-        settle(&sandbox, &created, &["clone3", "EAGAIN"])?;
-        sandbox.up()?;
-        let executed = limited(&["exec".into(), sandbox.id.clone(), "true".into()])?.refused()?;
-        mentions(&executed.stderr, "clone3")?;
-        mentions(&executed.stderr, "EAGAIN")?;
-        sandbox.call(&["delete", "--force", &sandbox.id])?.succeeded()?;
-        sandbox.gone()
-    })();
-    fs::remove_dir(&group)?;
-    outcome
+    fs::write(group.path.join("pids.max"), "1")?;
+    let created = run(group.join(&mut sandbox.command(&sandbox.create_words()))?)?.refused()?;
+    settle(&sandbox, &created, &["clone3", "EAGAIN"])?;
+    sandbox.up()?;
+    let executed = run(group.join(&mut sandbox.command(&["exec", &sandbox.id, "true"]))?)?.refused()?;
+    mentions(&executed.stderr, "clone3")?;
+    mentions(&executed.stderr, "EAGAIN")?;
+    sandbox.call(&["delete", "--force", &sandbox.id])?.succeeded()?;
+    sandbox.gone()
 }
 
-fn limited_group() -> Check<Option<PathBuf>> {
+/// A cgroup for the runtime itself; removed at the end.
+pub struct Group {
+    /// Its directory.
+    pub path: PathBuf,
+    procs: fs::File,
+}
+
+impl Group {
+    /// The command, which enters the cgroup before it is executed.
+    pub fn join<'a>(&self, command: &'a mut Command) -> Check<&'a mut Command> {
+        let procs = self.procs.try_clone()?;
+        let join = move || {
+            // SAFETY: the descriptor lives in this closure; one byte is there.
+            nix::errno::Errno::result(unsafe { libc::write(procs.as_raw_fd(), c"0".as_ptr().cast(), 1) })
+                .map(drop)
+                .map_err(std::io::Error::from)
+        };
+        // SAFETY: one system call, which is async-signal-safe.
+        Ok(unsafe { command.pre_exec(join) })
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        if let Err(error) = fs::remove_dir(&self.path) {
+            eprintln!("rtrun-crash: rmdir {}: {error}", self.path.display());
+        }
+    }
+}
+
+/// A cgroup that has this file, where some hierarchy gives one.
+pub fn limited_group(file: &str) -> Check<Option<Group>> {
     for mountpoint in leftovers::hierarchies() {
-        let group = mountpoint.join(format!("rtrun-crash-limit-{}", std::process::id()));
-        if fs::create_dir(&group).is_err() {
+        let path = mountpoint.join(format!("rtrun-crash-limit-{}", std::process::id()));
+        if fs::create_dir(&path).is_err() {
             continue;
         }
-        if group.join("pids.max").exists() {
-            return Ok(Some(group));
+        if path.join(file).exists() {
+            let procs = fs::OpenOptions::new().write(true).open(path.join("cgroup.procs"))?;
+            return Ok(Some(Group { path, procs }));
         }
-        fs::remove_dir(&group)?;
+        fs::remove_dir(&path)?;
     }
     Ok(None)
 }

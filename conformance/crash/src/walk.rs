@@ -2,6 +2,7 @@
 
 use crate::Context;
 use crate::call::{Output, eventually};
+use crate::fault::{DEEDS, Deed};
 use crate::leftovers;
 use crate::outcome::{Check, Stop, fail, must};
 use crate::sandbox::Sandbox;
@@ -11,13 +12,6 @@ use std::time::{Duration, Instant};
 
 /// Steps by which a walk's pace is measured.
 const SAMPLES: usize = 5;
-
-/// A command that is killed, and what comes before it.
-struct Target {
-    name: &'static str,
-    prepare: fn(&Sandbox) -> Check,
-    words: fn(&Sandbox) -> Vec<String>,
-}
 
 /// What is tried on the container before it is deleted.
 #[derive(Clone, Copy, Debug)]
@@ -29,27 +23,46 @@ enum Next {
 
 /// See the file's head.
 pub fn create(context: &Context) -> Check {
-    let words = |sandbox: &Sandbox| sandbox.create_words().to_vec();
-    walk(context, &Target { name: "create", prepare: |_| Ok(()), words })
+    walk(context, deed("create")?)
 }
 
 /// See the file's head.
 pub fn start(context: &Context) -> Check {
-    let prepare = |sandbox: &Sandbox| sandbox.create()?.succeeded().map(drop);
-    let words = |sandbox: &Sandbox| vec!["start".into(), sandbox.id.clone()];
-    walk(context, &Target { name: "start", prepare, words })
+    walk(context, deed("start")?)
 }
 
 /// See the file's head.
 pub fn exec(context: &Context) -> Check {
-    let words = |sandbox: &Sandbox| vec!["exec".into(), sandbox.id.clone(), "sleep".into(), "0.001".into()];
-    walk(context, &Target { name: "exec", prepare: Sandbox::up, words })
+    walk(context, deed("exec")?)
 }
 
 /// See the file's head.
 pub fn delete(context: &Context) -> Check {
-    let words = |sandbox: &Sandbox| vec!["delete".into(), "--force".into(), sandbox.id.clone()];
-    walk(context, &Target { name: "delete", prepare: Sandbox::up, words })
+    walk(context, deed("delete")?)
+}
+
+/// See the file's head.
+pub fn run(context: &Context) -> Check {
+    walk(context, deed("run")?)
+}
+
+/// See the file's head.
+pub fn update(context: &Context) -> Check {
+    walk(context, deed("update")?)
+}
+
+/// See the file's head.
+pub fn pause(context: &Context) -> Check {
+    walk(context, deed("pause")?)
+}
+
+/// See the file's head.
+pub fn resume(context: &Context) -> Check {
+    walk(context, deed("resume")?)
+}
+
+fn deed(name: &str) -> Check<&'static Deed> {
+    DEEDS.iter().find(|deed| deed.name == name).ok_or(Stop::Failed(format!("no command is named {name}")))
 }
 
 /// create is killed while a createContainer hook hangs: the init that waits for it holds nothing, and goes with it.
@@ -84,7 +97,7 @@ pub fn paused(context: &Context) -> Check {
 }
 
 /// Every `stride`-th system call, the stride so that the walk ends within the context's time.
-fn walk(context: &Context, target: &Target) -> Check {
+fn walk(context: &Context, target: &Deed) -> Check {
     let mut sandbox = Sandbox::new(&context.runtime, target.name)?;
     // A hook of each side makes their steps system calls to be killed at as well.
     let hook = json!([{"path": "/bin/busybox", "args": ["true"]}]);
@@ -129,7 +142,7 @@ fn stride(step: Duration, calls: usize, patience: Duration) -> usize {
     (all / patience.as_secs_f64()).ceil().max(1.0) as usize
 }
 
-fn step(sandbox: &Sandbox, target: &Target, call: usize, next: Next) -> Check {
+fn step(sandbox: &Sandbox, target: &Deed, call: usize, next: Next) -> Check {
     (target.prepare)(sandbox)?;
     let killed = match trace::run(&mut sandbox.command(&(target.words)(sandbox)), Some(call))? {
         End::Killed { call: number } => format!("killed at system call {call} (number {number})"),

@@ -22,6 +22,8 @@ pub struct Row {
     pub place: String,
     /// The error given.
     pub errno: &'static str,
+    /// The error in words.
+    pub described: &'static str,
     /// What the user gets.
     pub gets: String,
 }
@@ -137,7 +139,14 @@ fn judge(sandbox: &Sandbox, deed: &'static Deed, fault: &Fault, run: &Run) -> Ch
         message(sandbox, fault, output.code, &output.stderr)?
     };
     let who = if fault.place.process == 0 { "rtrun" } else { "child" };
-    Ok(Row { deed: deed.name, who, place: place(sandbox, &fault.place), errno: name(fault.errno), gets })
+    Ok(Row {
+        deed: deed.name,
+        who,
+        place: place(sandbox, &fault.place),
+        errno: name(fault.errno),
+        described: fault.errno.desc(),
+        gets,
+    })
 }
 
 /// The error's text, which must name the errno; who has no memory for a text ends by a signal.

@@ -5,6 +5,7 @@ mod deeds;
 mod inject;
 pub mod matrix;
 mod registers;
+pub mod table;
 mod tolerated;
 
-pub use deeds::DEEDS;
+pub use deeds::{DEEDS, Deed};
