@@ -4,6 +4,9 @@ use super::matrix::Row;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
+/// The faults, as call and error, that end in one answer to one kind of process.
+type Lines<'a> = BTreeMap<(String, &'a str), Vec<(&'a str, &'a str)>>;
+
 /// One Markdown table a command; calls that give the same text are one line.
 pub fn markdown(rows: &[Row]) -> String {
     let mut text = String::from(
@@ -11,7 +14,7 @@ pub fn markdown(rows: &[Row]) -> String {
          After each, nothing was left that the command had made, or the\ncontainer was as before, and `delete --force` \
          removed it. *child* is the init, or the process\nof exec, before its program.\n",
     );
-    let mut deeds: BTreeMap<&str, BTreeMap<(String, &str), Vec<(&str, &str)>>> = BTreeMap::new();
+    let mut deeds: BTreeMap<&str, Lines> = BTreeMap::new();
     for row in rows {
         let said = row.gets.replace(row.errno, "ERRNO").replace(row.described, "…");
         let line = deeds.entry(row.deed).or_default().entry((said, row.who)).or_default();
