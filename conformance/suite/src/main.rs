@@ -16,6 +16,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+use harness::need::Ring;
 use options::{Hidden, Options};
 
 fn main() -> ExitCode {
@@ -35,10 +36,12 @@ fn main() -> ExitCode {
     }
 }
 
-/// Prints the names of the cases that the filter selects, one a line.
+/// Prints the cases that the filter selects, one a line: name, ring, needs.
 fn list(options: &Options) -> Result<ExitCode, String> {
     for case in cases::selected(options.filter.as_deref()) {
-        println!("{}", case.full_name());
+        let ring = if case.ring() == Ring::Lab { "lab" } else { "host" };
+        let needs: Vec<String> = case.needs.iter().map(|need| format!("{need:?}")).collect();
+        println!("{}", format!("{:58} {ring:5} {}", case.full_name(), needs.join(", ")).trim_end());
     }
     Ok(ExitCode::SUCCESS)
 }

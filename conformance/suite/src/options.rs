@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::harness::need::Ring;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Runs OCI runtime cases against one or more runtimes and prints one table.
@@ -19,18 +20,21 @@ pub struct Options {
     /// How results are printed
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub format: Format,
-    /// Print the names of the cases and end
+    /// Print the names of the cases, the ring that each needs and what of it, and end
     #[arg(long)]
     pub list: bool,
-    /// Keep a folder (bundle, log, message) for each case that did not pass
-    #[arg(long, value_name = "DIR")]
-    pub keep: Option<PathBuf>,
+    /// Where each case that failed leaves a folder: bundle, outputs, message, kernel messages
+    #[arg(long, value_name = "DIR", default_value = "/tmp/rtrun-conformance-failed")]
+    pub keep: PathBuf,
     /// Cases run at once
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub jobs: usize,
     /// A statically linked busybox for the root filesystem
     #[arg(long, value_name = "PATH")]
     pub busybox: Option<PathBuf>,
+    /// Where this is: on the host what the machine lacks is skipped, in the lab what the lab promises must be there
+    #[arg(long, value_enum, default_value_t = Ring::Host)]
+    pub ring: Ring,
     /// Seconds that one case may take
     #[arg(long, value_name = "SECONDS", default_value_t = 40)]
     pub timeout: u64,
@@ -88,6 +92,9 @@ pub struct Job {
     /// The root filesystem that bundles are copied from
     #[arg(long)]
     pub template: PathBuf,
+    /// As the option of the whole run
+    #[arg(long, value_enum)]
+    pub ring: Ring,
     /// Container id, and the last component of cgroupsPath
     #[arg(long)]
     pub id: String,

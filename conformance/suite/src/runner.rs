@@ -13,8 +13,11 @@ use serde_json::Value;
 use crate::cases;
 use crate::harness::call::pause;
 use crate::harness::isolate::KILLED;
+use crate::harness::kmsg::Kmsg;
+use crate::harness::need::Ring;
 use crate::harness::{Case, leftovers, rootfs};
 use crate::options::Options;
+use crate::report::progress::Progress;
 use crate::report::{self, Cell, Report, Result, Row};
 
 /// Runs what the options ask for and prints the report.
@@ -49,9 +52,6 @@ impl Run<'_> {
         let probe = rootfs::is_static(&executable).then_some(executable.as_path());
         let busybox = rootfs::find_busybox(options.busybox.as_deref())?;
         rootfs::build(&template, &busybox, probe).map_err(|error| text("build root filesystem", error))?;
-        if let Some(keep) = &options.keep {
-            fs::create_dir_all(keep).map_err(|error| text("make --keep folder", error))?;
-        }
         Ok(Run { options, dir, template, executable })
     }
 
@@ -60,17 +60,20 @@ impl Run<'_> {
         let unusable: Vec<Option<String>> = runtimes.iter().skip(1).map(|runtime| self.unusable(runtime)).collect();
         let next = Mutex::new(0..selected.len());
         let rows = Mutex::new(Vec::new());
+        let progress = Mutex::new(Progress::new(selected.len()));
         let work = || {
             while let Some(index) = next.lock().map_or(None, |mut next| next.next()) {
                 let cell = |(column, runtime): (usize, &PathBuf)| match column
                     .checked_sub(1)
                     .and_then(|peer| unusable[peer].clone())
                 {
-                    Some(reason) => Cell { result: Result::Skip(reason), time: Duration::ZERO },
+                    Some(reason) => Cell { result: Result::Skip(reason), time: Duration::ZERO, kept: None },
                     None => self.cell(&selected[index], runtime, &format!("rtc-{index}-{column}")),
                 };
                 let row = Row { case: selected[index], cells: runtimes.iter().enumerate().map(cell).collect() };
-                report::progress(&row);
+                if let Ok(mut progress) = progress.lock() {
+                    progress.row(&row);
+                }
                 if let Ok(mut rows) = rows.lock() {
                     rows.push((index, row));
                 }
@@ -81,6 +84,9 @@ impl Run<'_> {
                 scope.spawn(work);
             }
         });
+        if let Ok(progress) = progress.lock() {
+            progress.end();
+        }
         let mut rows = rows.into_inner().unwrap_or_default();
         rows.sort_by_key(|(index, _)| *index);
         Report { runtimes: runtimes.to_vec(), rows: rows.into_iter().map(|(_, row)| row).collect() }
@@ -99,21 +105,29 @@ impl Run<'_> {
     fn cell(&self, case: &Case, runtime: &Path, serial: &str) -> Cell {
         let id = format!("{serial}-{}", std::process::id());
         let dir = self.dir.join(&id);
+        let mut kernel = Kmsg::from_now();
         let start = Instant::now();
         let result = match fs::create_dir_all(&dir) {
             Ok(()) => self.job(case, runtime, &dir, &id),
             Err(error) => Result::Fail(format!("make {}: {error}", dir.display())),
         };
         let time = start.elapsed();
-        self.keep(case, runtime, &dir, &result);
+        let kept = match &result {
+            Result::Fail(message) => self.keep(case, runtime, &dir, message, &mut kernel),
+            _ => None,
+        };
         leftovers::sweep(&id, Some(&dir));
-        Cell { result, time }
+        Cell { result, time, kept }
     }
 
     /// Starts the job's process, gives it its time, reads the verdict.
     fn job(&self, case: &Case, runtime: &Path, dir: &Path, id: &str) -> Result {
         let mut command = Command::new(&self.executable);
         command.arg("case").args(["--name", &case.full_name(), "--id", id]);
+        command.arg("--ring").arg(match self.options.ring {
+            Ring::Host => "host",
+            Ring::Lab => "lab",
+        });
         command.arg("--runtime").arg(runtime).arg("--dir").arg(dir).arg("--template").arg(&self.template);
         let (out, err) = (dir.join("verdict"), dir.join("verdict.err"));
         let files = (fs::File::create(&out), fs::File::create(&err));
@@ -144,18 +158,28 @@ impl Run<'_> {
         })
     }
 
-    /// With `--keep`, a copy of the folder of a case that failed.
-    fn keep(&self, case: &Case, runtime: &Path, dir: &Path, result: &Result) {
-        let (Some(keep), Result::Fail(message)) = (&self.options.keep, result) else { return };
-        let name = runtime.file_name().unwrap_or_default();
-        let to = keep.join(name).join(case.full_name().replace('/', "-"));
+    /// A copy of the folder of a case that failed: bundle, outputs, the message, what the kernel logged meanwhile.
+    fn keep(
+        &self,
+        case: &Case,
+        runtime: &Path,
+        dir: &Path,
+        message: &str,
+        kernel: &mut Option<Kmsg>,
+    ) -> Option<PathBuf> {
+        let of_runtime = self.options.keep.join(runtime.file_name().unwrap_or_default());
+        let to = of_runtime.join(case.full_name().replace('/', "-"));
+        let log = kernel.as_mut().map_or("/dev/kmsg can't be read here\n".to_string(), Kmsg::lines);
         let _ = fs::write(dir.join("message"), format!("{message}\n{}\n", report::reproduce(case, runtime)));
-        let _ = fs::create_dir_all(keep.join(name));
+        let _ = fs::write(dir.join("kernel.log"), log);
+        let _ = fs::create_dir_all(&of_runtime);
         let _ = fs::remove_dir_all(&to);
         let copied = Command::new("cp").args(["-a", "--"]).arg(dir).arg(&to).status();
-        if !copied.is_ok_and(|status| status.success()) {
-            eprintln!("rtrun-conformance: could not keep {}", to.display());
+        if copied.is_ok_and(|status| status.success()) {
+            return Some(to);
         }
+        eprintln!("rtrun-conformance: could not keep {}", to.display());
+        None
     }
 }
 

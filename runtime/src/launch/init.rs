@@ -192,9 +192,6 @@ fn start(plan: &mut InitPlan, connection: &Channel) -> Result<Infallible, Error>
     }
     connection.send(Signal::Ready, &[], &[]).map_err(Error::Channel)?;
     connection.expect(Signal::Continue).map_err(Error::Channel)?;
-    // Whoever asks next must not find a container that is created still: execve ends the call of `start` first, and
-    // closes this socket after it.
-    shutdown(plan.start_socket.as_raw_fd(), Shutdown::Both).map_err(Error::Channel)?;
     let executable = plan.process.find_executable()?;
     // execve(2) closes this listener after the connection: who sees the one's end must not find the other open still.
     let _ = shutdown(plan.start_socket.as_raw_fd(), Shutdown::Both);

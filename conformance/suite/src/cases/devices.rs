@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::harness::case::same;
-use crate::harness::{Case, Container, Verdict, case};
+use crate::harness::{Case, Container, Need, Verdict, case};
 
 /// See the file's head.
 pub const CASES: &[Case] = &[
@@ -31,7 +31,7 @@ pub const CASES: &[Case] = &[
     case("ptmx-is-of-the-own-devpts", |c| c.sh_is("readlink /dev/ptmx", "pts/ptmx"))
         .note("a link, as all peers make it"),
     case("core-link", |c| {
-        crate::harness::host::needs_file("/proc/kcore")?;
+        Need::File("/proc/kcore").check()?;
         c.sh_is("readlink /dev/core", "/proc/kcore")
     }),
     case("added-character-node", |c| {

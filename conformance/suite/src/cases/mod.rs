@@ -8,6 +8,7 @@ mod errors;
 mod exec;
 mod hooks;
 mod kill;
+mod lab;
 mod lifecycle;
 mod mounts;
 mod namespaces;
@@ -27,7 +28,7 @@ use crate::harness::Case;
 /// The case that a runtime must pass to be worth testing.
 pub const TRIVIAL: &str = "lifecycle/run-true";
 
-const TOPICS: [(&str, &[Case]); 21] = [
+const TOPICS: [(&str, &[Case]); 22] = [
     ("lifecycle", lifecycle::CASES),
     ("state", state::CASES),
     ("kill", kill::CASES),
@@ -49,6 +50,7 @@ const TOPICS: [(&str, &[Case]); 21] = [
     ("errors", errors::CASES),
     ("realtime", realtime::CASES),
     ("realtime", realtime_node::CASES),
+    ("lab", lab::CASES),
 ];
 
 /// Every case, topic by topic.

@@ -6,7 +6,7 @@ use std::os::unix::fs::symlink;
 use serde_json::json;
 
 use crate::harness::case::{OrFail, must, same};
-use crate::harness::{Case, Container, Verdict, case, cgroup, host};
+use crate::harness::{Case, Container, Need, Verdict, case, cgroup};
 
 /// See the file's head.
 pub const CASES: &[Case] = &[
@@ -190,14 +190,14 @@ pub const CASES: &[Case] = &[
         c.namespace("cgroup", None);
         let file = if cgroup::pure_v2() { "/sys/fs/cgroup/cgroup.procs" } else { "/sys/fs/cgroup/pids/cgroup.procs" };
         if !cgroup::pure_v2() {
-            host::needs_v1("pids")?;
+            Need::V1("pids").check()?;
         }
         c.sh_is(&format!("grep -c '^1$' {file}"), "1")
     }),
     case("cgroup-without-a-cgroup-namespace-shows-the-own-group", |c| {
         let file = if cgroup::pure_v2() { "/sys/fs/cgroup/cgroup.procs" } else { "/sys/fs/cgroup/pids/cgroup.procs" };
         if !cgroup::pure_v2() {
-            host::needs_v1("pids")?;
+            Need::V1("pids").check()?;
         }
         c.sh_is(&format!("grep -c '^1$' {file}"), "1")
     }),
@@ -206,9 +206,9 @@ pub const CASES: &[Case] = &[
         c.sh_is(&format!("mkdir {dir}/x 2>/dev/null || echo refused"), "refused")
     }),
     case("cgroup-v1-links-of-joined-controllers", |c| {
-        host::needs_v1("cpu")?;
         c.sh_is("test -e /sys/fs/cgroup/cpu/cpu.shares && test -d /sys/fs/cgroup/cpuacct && echo yes", "yes")
-    }),
+    })
+    .needs(&[Need::V1("cpu")]),
     case("over-a-symlink-to-a-file", |c| {
         symlink("hosts", c.inside("/etc/link")).or_fail("link")?;
         let source = c.file("source", "new")?;

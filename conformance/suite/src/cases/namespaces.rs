@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::harness::case::{OrFail, must, same};
 use crate::harness::kernel::namespace;
-use crate::harness::{Case, Container, Verdict, case, host};
+use crate::harness::{Case, Container, Need, Verdict, case, host};
 
 /// See the file's head.
 pub const CASES: &[Case] = &[
@@ -18,11 +18,7 @@ pub const CASES: &[Case] = &[
         c.user_namespace(&[(0, 100_000, 65_536)]);
         fresh(c, "", "user")
     }),
-    case("new-time", |c| {
-        host::needs_namespace("time")?;
-        fresh(c, "time", "time")
-    })
-    .note("newer than Debian's runc"),
+    case("new-time", |c| fresh(c, "time", "time")).needs(&[Need::Namespace("time")]).note("newer than Debian's runc"),
     case("host-pid", |c| shared(c, "pid", "pid")),
     case("host-network", |c| shared(c, "network", "net")),
     case("host-ipc", |c| {
@@ -64,11 +60,7 @@ pub const CASES: &[Case] = &[
     }),
     case("path-pid", |c| joined(c, "pid", "pid")),
     case("path-cgroup", |c| joined(c, "cgroup", "cgroup")),
-    case("path-time", |c| {
-        host::needs_namespace("time")?;
-        joined(c, "time", "time")
-    })
-    .note("newer than Debian's runc"),
+    case("path-time", |c| joined(c, "time", "time")).needs(&[Need::Namespace("time")]).note("newer than Debian's runc"),
     case("path-user", |c| {
         let holder = holder(c, &["--user"])?;
         for map in ["uid_map", "gid_map"] {
@@ -102,7 +94,6 @@ pub const CASES: &[Case] = &[
         c.create_refused().map(drop)
     }),
     case("time-offsets", |c| {
-        host::needs_namespace("time")?;
         c.namespace("time", None);
         c.set(
             "/linux/timeOffsets",
@@ -111,6 +102,7 @@ pub const CASES: &[Case] = &[
         let up: f64 = c.sh("cut -d' ' -f1 /proc/uptime")?.parse().or_fail("uptime")?;
         must(up > 1_000_000.0, format_args!("uptime {up} has no offset"))
     })
+    .needs(&[Need::Namespace("time")])
     .note("newer than Debian's runc"),
     case("network-has-loopback-up", |c| c.sh_is("ip link show lo | grep -c 'LOOPBACK,UP'", "1")),
     case("network-is-empty-otherwise", |c| {

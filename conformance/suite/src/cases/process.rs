@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::harness::case::{OrFail, must, same};
 use crate::harness::kernel::{namespace, status_field};
-use crate::harness::{Case, Container, Verdict, case, host};
+use crate::harness::{Case, Container, Need, Verdict, case};
 
 /// See the file's head.
 pub const CASES: &[Case] = &[
@@ -84,7 +84,6 @@ pub const CASES: &[Case] = &[
         )
     }),
     case("raised-limit", |c| {
-        host::needs_capability("CAP_SYS_RESOURCE", 24)?;
         limit(
             c,
             "RLIMIT_MSGQUEUE",
@@ -93,9 +92,10 @@ pub const CASES: &[Case] = &[
             "grep msgqueue /proc/self/limits | tr -s ' '",
             "Max msgqueue size 1000000 2000000 bytes",
         )
-    }),
+    })
+    .needs(&[Need::Capability("CAP_SYS_RESOURCE", 24)]),
     case("limit-above-the-hard-one-without-cap-sys-resource", |c| {
-        if host::needs_capability("CAP_SYS_RESOURCE", 24).is_ok() {
+        if Need::Capability("CAP_SYS_RESOURCE", 24).check().is_ok() {
             return crate::harness::skip("the suite has CAP_SYS_RESOURCE");
         }
         c.set("/process/rlimits", json!([{"type": "RLIMIT_NOFILE", "soft": 1 << 20, "hard": 1 << 20}]));

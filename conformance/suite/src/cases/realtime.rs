@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::harness::case::{OrFail, mentions, must, same, skip};
 use crate::harness::kernel::{sched_attr, status_field};
-use crate::harness::{Case, Container, Verdict, case, cgroup, host};
+use crate::harness::{Case, Container, Need, Verdict, case, cgroup, host};
 
 /// See the file's head.
 pub const CASES: &[Case] = &[
@@ -47,7 +47,7 @@ pub const CASES: &[Case] = &[
         same("bandwidth", (attr.policy, attr.runtime, attr.period), (6, 1_000_000, 100_000_000))
     }),
     case("deadline-on-a-plain-subset-is-refused-by-name", |c| {
-        host::needs_cpus(2)?;
+        Need::Cpus(2).check()?;
         ask(c, &[("sched.policy", "DEADLINE"), ("sched.runtime", "1ms"), ("sched.period", "100ms"), ("cpus", "0")])?;
         let message = c.create_refused()?;
         mentions("message", &message, &["are not the whole root domain"])?;
@@ -56,7 +56,7 @@ pub const CASES: &[Case] = &[
     case("deadline-beyond-admission-is-refused-by-name", |c| {
         ask(c, &[("sched.policy", "DEADLINE"), ("sched.runtime", "100ms"), ("sched.period", "100ms")])?;
         let all: i64 = host::read("/proc/sys/kernel/sched_rt_runtime_us").parse().or_fail("sched_rt_runtime_us")?;
-        if all < 0 || host::needs_cpus(2).is_ok() {
+        if all < 0 || Need::Cpus(2).check().is_ok() {
             return skip("all of one CPU is within what admission control has here");
         }
         mentions("message", &c.create_refused()?, &["admission control"])
@@ -79,8 +79,8 @@ pub const CASES: &[Case] = &[
         same("policy of exec --sched", asked.stdout.trim(), "1")
     }),
     case("cpus-in-the-cpuset-and-in-force", |c| {
-        host::needs_controller("cpuset")?;
-        host::needs_cpus(2)?;
+        Need::Controller("cpuset").check()?;
+        Need::Cpus(2).check()?;
         ask(c, &[("cpus", "1")])?;
         let pid = c.up()?;
         same("Cpus_allowed_list", status_field(pid, "Cpus_allowed_list")?.as_str(), "1")?;
@@ -91,7 +91,7 @@ pub const CASES: &[Case] = &[
         mentions("message", &c.create_refused()?, &["no CPU 4000 here; online are"])
     }),
     case("quota-is-lifted", |c| {
-        host::needs_controller("cpu")?;
+        Need::Controller("cpu").check()?;
         ask(c, &[("cpu.quota", "disable")])?;
         c.set("/linux/resources/cpu", json!({"quota": 20_000, "period": 50_000}));
         c.up()?;
@@ -99,7 +99,7 @@ pub const CASES: &[Case] = &[
         must(text == "-1" || text.starts_with("max"), format_args!("quota is {text}"))
     }),
     case("locked-memory-and-no-swap", |c| {
-        host::needs_controller("memory")?;
+        Need::Controller("memory").check()?;
         ask(c, &[("memory.lock", "64Ki")])?;
         let pid = c.up()?;
         let limits = host::read_whole(format!("/proc/{pid}/limits"))?;
@@ -112,7 +112,7 @@ pub const CASES: &[Case] = &[
         c.sh_is("echo ran", "ran")
     }),
     case("fields-complete-annotations", |c| {
-        host::needs_cpus(2)?;
+        Need::Cpus(2).check()?;
         budget(c, &[("sched.priority", "12"), ("cpus", "1")])?;
         c.set("/process/scheduler", json!({"policy": "SCHED_FIFO", "priority": 12}));
         c.set("/linux/resources/cpu", json!({"cpus": "1"}));
@@ -134,7 +134,7 @@ pub const CASES: &[Case] = &[
         mentions("message", &message, &["org.rtrun.sched.runtime: \\\"500\\\": has no unit; write 500us"])
     }),
     case("cri-o-s-annotations-are-read", |c| {
-        host::needs_controller("cpu")?;
+        Need::Controller("cpu").check()?;
         ask(c, &[])?;
         c.set("/annotations", json!({"cpu-quota.crio.io": "disable"}));
         c.set("/linux/resources/cpu", json!({"quota": 20_000, "period": 50_000}));
@@ -168,7 +168,7 @@ pub const CASES: &[Case] = &[
         must(inspect(c)?["holds"].is_null(), "nothing is read back")
     }),
     case("inspect-shows-asked-and-found", |c| {
-        host::needs_cpus(2)?;
+        Need::Cpus(2).check()?;
         budget(c, &[("sched.policy", "FIFO"), ("cpus", "1")])?;
         c.up()?;
         let report = inspect(c)?;
@@ -186,7 +186,7 @@ pub const CASES: &[Case] = &[
         mentions("text", &c.rt(&["inspect", &c.id])?.succeeded()?.stdout, &["asked for nothing beyond its limits"])
     }),
     case("plan-changes-nothing", |c| {
-        host::needs_controller("cpuset")?;
+        Need::Controller("cpuset").check()?;
         budget(c, &[("sched.policy", "FIFO"), ("cpus", "0"), ("cpus.exclusive", "true")])?;
         c.write_config()?;
         let bundle = c.bundle.display().to_string();
@@ -235,8 +235,8 @@ pub(super) fn inspect(c: &Container) -> Verdict<Value> {
 
 /// A created container that asks for two CPUs, from whose cpuset one is taken behind the runtime's back.
 fn tampered(c: &mut Container, verify: &str) -> Verdict {
-    host::needs_controller("cpuset")?;
-    host::needs_cpus(2)?;
+    Need::Controller("cpuset").check()?;
+    Need::Cpus(2).check()?;
     ask(c, &[("cpus", "0-1"), ("verify", verify)])?;
     c.script("exec sleep 1000");
     let pid = c.create()?;

@@ -10,7 +10,7 @@ use super::realtime::{ask, budget, inspect};
 use crate::harness::call::{Output, eventually};
 use crate::harness::case::{OrFail, mentions, must, same, skip};
 use crate::harness::kernel::sched_attr;
-use crate::harness::{Case, Container, Verdict, case, cgroup, host};
+use crate::harness::{Case, Container, Need, Verdict, case, cgroup, host};
 
 /// See the file's head.
 pub const CASES: &[Case] = &[
@@ -38,7 +38,7 @@ pub const CASES: &[Case] = &[
         second(c)?.succeeded().map(drop)
     }),
     case("devices-are-given-and-leased", |c| {
-        host::needs_file("/dev/kmsg")?;
+        Need::File("/dev/kmsg").check()?;
         ask(c, &[("devices", "/dev/kmsg+ro")])?;
         c.up()?;
         same("node", c.exec_sh("test -c /dev/kmsg && echo there")?.as_str(), "there")?;
@@ -80,7 +80,7 @@ pub const CASES: &[Case] = &[
     }),
     case("idle-states-are-bounded-and-free-again", |c| {
         let file = "/sys/devices/system/cpu/cpu0/power/pm_qos_resume_latency_us";
-        host::needs_file(file)?;
+        Need::File(file).check()?;
         let before = host::read(file);
         ask(c, &[("cpus", "0"), ("cpu.max-latency", "20us")])?;
         c.up()?;
@@ -93,7 +93,7 @@ pub const CASES: &[Case] = &[
         mentions("message", &c.create_refused()?, &["no frequency scaling", "has the governors"])
     }),
     case("interrupts-leave-and-come-back", |c| {
-        host::needs_cpus(2)?;
+        Need::Cpus(2).check()?;
         let before = masks();
         ask(c, &[("cpus", "1"), ("irq.affinity", "housekeeping")])?;
         c.up()?;
@@ -141,7 +141,7 @@ pub const CASES: &[Case] = &[
     })
     .note("for the lab: pure cgroup v2 with remote partitions"),
     case("partition-of-a-balanced-v1-host-is-refused-by-name", |c| {
-        host::needs_v1("cpuset")?;
+        Need::V1("cpuset").check()?;
         let root = cgroup::hierarchies().into_iter().find(|one| one.controllers.iter().any(|name| name == "cpuset"));
         let file = root.or_fail("cpuset")?.mount.join("cpuset.sched_load_balance");
         if host::read(&file) != "1" {
@@ -166,7 +166,7 @@ pub const CASES: &[Case] = &[
 
 /// CPU 0 for one container alone.
 fn lease(c: &mut Container) -> Verdict {
-    host::needs_controller("cpuset")?;
+    Need::Controller("cpuset").check()?;
     ask(c, &[("cpus", "0"), ("cpus.exclusive", "true")])
 }
 
@@ -227,8 +227,8 @@ fn needs_a_free_clock() -> Verdict {
 }
 
 fn needs_partitions() -> Verdict {
-    host::needs_v2()?;
-    host::needs_cpus(2)
+    Need::V2.check()?;
+    Need::Cpus(2).check()
 }
 
 fn last_cpu() -> String {

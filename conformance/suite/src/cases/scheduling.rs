@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::harness::case::{mentions, must, same};
 use crate::harness::kernel::{io_priority, sched_attr, status_field};
-use crate::harness::{Case, Container, Verdict, case, host};
+use crate::harness::{Case, Container, Need, Verdict, case, host};
 
 const NEWER: &str = "newer than Debian's crun and runc";
 
@@ -72,14 +72,13 @@ pub const CASES: &[Case] = &[
     })
     .note(NEWER),
     case("exec-affinity-final", |c| {
-        host::needs_cpus(2)?;
         c.set("/process/execCPUAffinity", json!({"initial": "0", "final": "1"}));
         c.up()?;
         same("CPUs of exec", c.exec_sh("grep Cpus_allowed_list /proc/self/status")?.as_str(), "Cpus_allowed_list:\t1")
     })
+    .needs(&[Need::Cpus(2)])
     .note(NEWER),
     case("exec-affinity-leaves-the-init-alone", |c| {
-        host::needs_cpus(2)?;
         c.set("/process/execCPUAffinity", json!({"initial": "0", "final": "1"}));
         let own = status_field(std::process::id() as i32, "Cpus_allowed_list")?;
         let found = status_field(c.up()?, "Cpus_allowed_list")?;
@@ -89,7 +88,8 @@ pub const CASES: &[Case] = &[
             found == own || allowed.is_ok_and(|cpus| cpus == found),
             format_args!("CPUs of the init: {found}, not {own}"),
         )
-    }),
+    })
+    .needs(&[Need::Cpus(2)]),
     case("memory-policy-bind", |c| memory(c, "MPOL_BIND", &[], "2 0x0 0x1")).note(NEWER),
     case("memory-policy-preferred", |c| memory(c, "MPOL_PREFERRED", &[], "1 0x0 0x1")).note(NEWER),
     case("memory-policy-interleave-static", |c| memory(c, "MPOL_INTERLEAVE", &["MPOL_F_STATIC_NODES"], "3 0x8000 0x1"))
@@ -132,8 +132,8 @@ fn io(c: &mut Container, class: &str, level: i64, want: (i64, i64)) -> Verdict {
 }
 
 fn memory(c: &mut Container, mode: &str, flags: &[&str], want: &str) -> Verdict {
-    host::needs_probe()?;
-    host::needs_file("/proc/self/numa_maps")?;
+    Need::Probe.check()?;
+    Need::File("/proc/self/numa_maps").check()?;
     c.set("/linux/memoryPolicy", json!({"mode": mode, "nodes": "0", "flags": flags}));
     c.args(&["/bin/probe", "probe", "mempolicy"]);
     same("mode, flags and nodes", c.run()?.succeeded()?.stdout.trim(), want)

@@ -5,7 +5,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use serde_json::{Value, json};
 
 use crate::harness::case::{OrFail, must, same};
-use crate::harness::{Case, Container, Verdict, case, host, socket};
+use crate::harness::{Case, Container, Need, Verdict, case, host, socket};
 
 /// See the file's head.
 pub const CASES: &[Case] = &[
@@ -19,7 +19,6 @@ pub const CASES: &[Case] = &[
     case("errno-ret", |c| getpid(c, json!({"action": "SCMP_ACT_ERRNO", "errnoRet": 38}), "ENOSYS")),
     case("errno-ret-zero", |c| getpid(c, json!({"action": "SCMP_ACT_ERRNO", "errnoRet": 0}), "ok")),
     case("several-errno-values", |c| {
-        host::needs_probe()?;
         let mut list = rules(&["getppid"], json!({"action": "SCMP_ACT_ERRNO", "errnoRet": 11}));
         let more = rules(&["getsid"], json!({"action": "SCMP_ACT_ERRNO", "errnoRet": 22}));
         list.as_array_mut().or_fail("rules")?.extend(more.as_array().cloned().unwrap_or_default());
@@ -27,22 +26,23 @@ pub const CASES: &[Case] = &[
         let calls =
             format!("/bin/probe probe syscall {}; /bin/probe probe syscall {}", libc::SYS_getppid, libc::SYS_getsid);
         c.sh_is(&calls, "EAGAIN\nEINVAL")
-    }),
+    })
+    .needs(&[Need::Probe]),
     case("default-errno-ret", |c| {
-        host::needs_probe()?;
         c.set("/linux/seccomp", json!({"defaultAction": "SCMP_ACT_ERRNO", "defaultErrnoRet": 38}));
         let all = all_but_getppid(c)?;
         c.set("/linux/seccomp/syscalls", rules(&all, json!({"action": "SCMP_ACT_ALLOW"})));
         probe(c, &[libc::SYS_getppid], "ENOSYS")
-    }),
+    })
+    .needs(&[Need::Probe]),
     case("allow-list", |c| {
-        host::needs_probe()?;
         c.set("/linux/seccomp", json!({"defaultAction": "SCMP_ACT_ERRNO"}));
         let all = all_but_getppid(c)?;
         c.set("/linux/seccomp/syscalls", rules(&all, json!({"action": "SCMP_ACT_ALLOW"})));
         probe(c, &[libc::SYS_getppid], "EPERM")?;
         probe(c, &[libc::SYS_getsid], "ok")
-    }),
+    })
+    .needs(&[Need::Probe]),
     case("kill-process", |c| ends(c, "SCMP_ACT_KILL_PROCESS", 159)),
     case("kill", |c| ends(c, "SCMP_ACT_KILL", 159)),
     case("kill-thread", |c| ends(c, "SCMP_ACT_KILL_THREAD", 159)),
@@ -170,7 +170,7 @@ fn probe(c: &mut Container, numbers: &[i64], want: &str) -> Verdict {
 }
 
 fn call(c: &mut Container, numbers: &[i64]) -> Verdict<String> {
-    host::needs_probe()?;
+    Need::Probe.check()?;
     let mut args = vec!["/bin/probe".to_string(), "probe".into(), "syscall".into()];
     args.extend(numbers.iter().map(i64::to_string));
     c.set("/process/args", json!(args));
@@ -191,7 +191,7 @@ fn getpid(c: &mut Container, rule: Value, want: &str) -> Verdict {
 
 /// The process ends with SIGSYS at its getppid.
 fn ends(c: &mut Container, action: &str, code: i32) -> Verdict {
-    host::needs_probe()?;
+    Need::Probe.check()?;
     c.set("/linux/seccomp", json!({"defaultAction": "SCMP_ACT_ALLOW"}));
     c.set("/linux/seccomp/syscalls", rules(&["getppid"], json!({"action": action})));
     let call = format!("/bin/probe probe syscall {}; echo $?", libc::SYS_getppid);
@@ -207,7 +207,7 @@ fn ends(c: &mut Container, action: &str, code: i32) -> Verdict {
 
 /// kcmp with EXDEV where `args` match; kcmp takes any integers and is used by nothing else here.
 fn filter(c: &mut Container, name: &str, args: Value) -> Verdict {
-    host::needs_probe()?;
+    Need::Probe.check()?;
     c.set(
         "/linux/seccomp",
         json!({"defaultAction": "SCMP_ACT_ALLOW", "syscalls":
@@ -237,7 +237,7 @@ fn flag(c: &mut Container, flag: &str) -> Verdict {
 }
 
 fn needs_int80(c: &mut Container) -> Verdict {
-    host::needs_probe()?;
+    Need::Probe.check()?;
     c.args(&["/bin/probe", "probe", "int80", "64"]);
     let output = c.run()?;
     if output.stdout.trim() == "ok" { Ok(()) } else { crate::harness::skip("no 32-bit system calls here") }

@@ -5,7 +5,7 @@ use std::os::unix::fs::{MetadataExt, chown};
 use serde_json::json;
 
 use crate::harness::case::{OrFail, same};
-use crate::harness::{Case, Container, Verdict, case, host};
+use crate::harness::{Case, Container, Need, Verdict, case};
 
 /// See the file's head.
 pub const CASES: &[Case] = &[
@@ -99,7 +99,7 @@ pub const CASES: &[Case] = &[
 
 /// A file of user 0 and group 1 is seen as `want` through an idmapped mount.
 fn idmapped(c: &mut Container, options: &[&str], want: &str) -> Verdict {
-    host::needs_file("/proc/self/ns/user")?;
+    Need::File("/proc/self/ns/user").check()?;
     let source = c.tmpfs("source")?;
     std::fs::write(source.join("file"), "").or_fail("write")?;
     chown(source.join("file"), Some(0), Some(1)).or_fail("chown")?;

@@ -3,6 +3,7 @@
 use std::fmt::{Debug, Display};
 
 use super::Container;
+use super::need::{Need, Ring};
 
 /// Why a case ended before its end.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,13 +26,15 @@ pub struct Case {
     pub name: &'static str,
     /// Why a peer may legitimately differ
     pub note: Option<&'static str>,
+    /// What the machine must have
+    pub needs: &'static [Need<'static>],
     /// Drives the container and checks
     pub run: fn(&mut Container) -> Verdict,
 }
 
 /// A case named `name`.
 pub const fn case(name: &'static str, run: fn(&mut Container) -> Verdict) -> Case {
-    Case { topic: "", name, note: None, run }
+    Case { topic: "", name, note: None, needs: &[], run }
 }
 
 impl Case {
@@ -39,6 +42,17 @@ impl Case {
     pub const fn note(mut self, note: &'static str) -> Case {
         self.note = Some(note);
         self
+    }
+
+    /// The same case, which needs all of these.
+    pub const fn needs(mut self, needs: &'static [Need<'static>]) -> Case {
+        self.needs = needs;
+        self
+    }
+
+    /// The ring in which it can be shown: the lab, where a need is the lab's alone.
+    pub fn ring(&self) -> Ring {
+        self.needs.iter().map(Need::ring).max().unwrap_or(Ring::Host)
     }
 
     /// `topic/name`.

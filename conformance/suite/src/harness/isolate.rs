@@ -13,7 +13,8 @@ use nix::sys::wait::{WaitStatus, wait, waitpid};
 use nix::unistd::{ForkResult, Pid, fork};
 use serde_json::json;
 
-use super::case::{Stop, Verdict};
+use super::case::{Stop, Verdict, fail};
+use super::need::Ring;
 use super::{Container, leftovers};
 use crate::cases;
 use crate::options::Job;
@@ -76,6 +77,12 @@ fn verdict(job: &Job) -> Verdict {
     let Some(case) = cases::all().find(|case| case.full_name() == job.name) else {
         return Err(Stop::Fail(format!("no case is named {}", job.name)));
     };
+    for need in case.needs {
+        need.check().or_else(|stop| match job.ring {
+            Ring::Lab if need.is_promised_by_lab() => fail(format_args!("the lab lacks what it promises: {need}")),
+            _ => Err(stop),
+        })?;
+    }
     let mut container = Container::new(job)?;
     let done = (case.run)(&mut container);
     let left = container.clean_up();

@@ -2,9 +2,11 @@
 
 use serde_json::{Value, json};
 
+use crate::harness::need::Ring;
+
 use super::{Report, Result, reproduce};
 
-/// `{"runtimes": [{"path", "passed", "failed", "skipped"}], "cases": [{"name", "note", "results": […]}]}`.
+/// `{"runtimes": [{"path", "passed", "failed", "skipped"}], "cases": [{"name", "note", "ring", "needs", "results": […]}]}`.
 pub fn print(report: &Report) -> String {
     let runtime = |(column, path): (usize, &std::path::PathBuf)| {
         let counts = report.counts(column);
@@ -23,11 +25,13 @@ pub fn print(report: &Report) -> String {
                 };
                 json!({
                     "runtime": path, "verdict": verdict, "message": message, "milliseconds": cell.time.as_millis() as u64,
-                    "reproduce": reproduce(&row.case, path)
+                    "reproduce": reproduce(&row.case, path), "kept": cell.kept
                 })
             })
             .collect();
-        json!({"name": row.case.full_name(), "note": row.case.note, "results": results})
+        let needs: Vec<String> = row.case.needs.iter().map(|need| format!("{need:?}")).collect();
+        let ring = if row.case.ring() == Ring::Lab { "lab" } else { "host" };
+        json!({"name": row.case.full_name(), "note": row.case.note, "ring": ring, "needs": needs, "results": results})
     });
     let runtimes: Vec<Value> = report.runtimes.iter().enumerate().map(runtime).collect();
     format!("{:#}\n", json!({"runtimes": runtimes, "cases": cases.collect::<Vec<_>>()}))

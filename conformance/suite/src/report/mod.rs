@@ -2,6 +2,7 @@
 
 mod json;
 mod junit;
+pub mod progress;
 mod tap;
 mod text;
 
@@ -29,6 +30,8 @@ pub struct Cell {
     pub result: Result,
     /// From before the bundle was made until the process of the case ended
     pub time: Duration,
+    /// Where its folder was kept, if it failed
+    pub kept: Option<PathBuf>,
 }
 
 /// One case, one cell a runtime.
@@ -94,18 +97,10 @@ pub fn print(report: &Report, format: Format) -> String {
     }
 }
 
-/// One line on stderr when a case failed, so that a long run tells early.
-pub fn progress(row: &Row) {
-    if let Some(Cell { result: Result::Fail(message), .. }) = row.cells.first() {
-        eprintln!("FAIL {}: {}", row.case.full_name(), message.lines().next().unwrap_or_default());
-    }
-}
-
-/// The one command that runs this case on this runtime again and keeps what it made.
+/// The one command that runs this case on this runtime again; its folder is then where `--keep` says.
 pub fn reproduce(case: &Case, runtime: &Path) -> String {
     let program = std::env::current_exe().map_or("rtrun-conformance".into(), |path| path.display().to_string());
-    let kept = "/tmp/rtrun-conformance-kept";
-    format!("{program} --runtime {} --filter ={} --keep {kept}", runtime.display(), case.full_name())
+    format!("{program} --runtime {} --filter ={}", runtime.display(), case.full_name())
 }
 
 /// The name of a runtime in a heading.
@@ -120,7 +115,7 @@ pub mod sample {
 
     /// Two cases on two runtimes: pass and fail, skip and pass.
     pub fn report() -> Report {
-        let cell = |result| Cell { result, time: Duration::from_millis(12) };
+        let cell = |result| Cell { result, time: Duration::from_millis(12), kept: None };
         let case = |name| Case { topic: "topic", ..case(name, |_| Ok(())) };
         Report {
             runtimes: vec!["/usr/bin/one".into(), "/usr/bin/two".into()],
@@ -147,6 +142,6 @@ pub mod sample {
     #[test]
     fn the_reproducing_command_names_exactly_one_case() {
         let line = reproduce(&report().rows[0].case, Path::new("/usr/bin/one"));
-        assert!(line.contains("--runtime /usr/bin/one --filter =topic/first --keep "), "{line}");
+        assert!(line.contains("--runtime /usr/bin/one --filter =topic/first"), "{line}");
     }
 }

@@ -59,7 +59,10 @@ fn failures(report: &Report, text: &mut String) {
             match row.cells.get(column).map(|cell| &cell.result) {
                 Some(Result::Fail(message)) => {
                     let _ = writeln!(text, "\n{} fails {}: {message}", name(runtime), row.case.full_name());
-                    let _ = writeln!(text, "    {}", reproduce(&row.case, runtime));
+                    let _ = writeln!(text, "    again: {}", reproduce(&row.case, runtime));
+                    if let Some(kept) = row.cells.get(column).and_then(|cell| cell.kept.as_ref()) {
+                        let _ = writeln!(text, "    kept:  {}", kept.display());
+                    }
                 }
                 Some(Result::Skip(reason)) if column > 0 => {
                     match reasons.iter_mut().find(|(known, _)| known == reason) {
