@@ -6,6 +6,7 @@ pub mod criu;
 pub mod device;
 pub mod host;
 pub mod launch;
+pub mod metrics;
 pub mod plan;
 pub mod profile;
 pub mod rdt;

@@ -215,6 +215,15 @@ impl Cgroup {
         }
     }
 
+    /// The real-time budget of the container's own cgroup: microseconds, and the period. `None` on kernels without
+    /// `RT_GROUP_SCHED`, and on v2.
+    #[must_use]
+    pub fn realtime_budget(&self) -> Option<(i64, i64)> {
+        let directory = self.controller("cpu")?.directory();
+        let number = |name| knob::get(&directory.join(name)).ok()?.trim().parse().ok();
+        Some((number("cpu.rt_runtime_us")?, number("cpu.rt_period_us")?))
+    }
+
     /// Stops all tasks and returns when they are stopped.
     ///
     /// # Errors

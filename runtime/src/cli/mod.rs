@@ -16,6 +16,7 @@ mod inspect;
 mod kill;
 mod list;
 mod log;
+mod metrics;
 mod plan;
 mod ps;
 mod run;
@@ -204,6 +205,7 @@ const COMMANDS: &[Entry] = &[
     entry::<annotations::Annotations>("annotations", "list the org.rtrun annotations"),
     entry::<check::Check>("check", "is this host ready for real-time containers"),
     entry::<devices::Devices>("devices", "list the cards of this host and who has them"),
+    entry::<metrics::Metrics>("metrics", "print figures of containers as OpenMetrics"),
     entry::<features::Features>("features", "print what this build implements"),
     entry::<spec::Spec>("spec", "write a config.json to start from"),
 ];

@@ -3,9 +3,10 @@
 
 use super::Error;
 use crate::cgroup::Cgroup;
+use crate::host::Host;
 use crate::plan::Plan;
 use crate::profile::Profile;
-use crate::report::{Outcome, Step, Stopwatch, What, read_back};
+use crate::report::{Baseline, Outcome, Step, Stopwatch, What, read_back};
 use crate::sched::{self, SchedAttr};
 use crate::state::{Container, Init};
 use nix::unistd::Pid;
@@ -80,6 +81,7 @@ pub(crate) fn begin(
     realtime.phases.append(&mut watch.phases);
     let failed: Vec<String> = realtime.differences().map(Step::to_string).collect();
     let verify = realtime.verify;
+    realtime.baseline = Some(Baseline::take(&Host::default(), pid.as_raw(), realtime.cpus.as_ref()));
     container.save()?;
     judge(verify, &failed, warn)
 }

@@ -108,6 +108,7 @@ impl Plan {
             steps: self.steps.clone(),
             warnings: self.warnings.clone(),
             phases: Vec::new(),
+            baseline: None,
         }
     }
 }

@@ -1,9 +1,11 @@
 //! What was asked for a container, what was done, and what the kernel shows of it: kept in the container's state, shown by
 //! `rtrun inspect`.
 
+mod baseline;
 mod readback;
 mod step;
 
+pub use baseline::{Baseline, Interrupts, faults, interrupts};
 pub use readback::read_back;
 pub use step::{Outcome, Proof, Step, What};
 
@@ -37,6 +39,9 @@ pub struct Realtime {
     /// How long the start took, phase by phase.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub phases: Vec<Phase>,
+    /// What the kernel had counted when the user's program was about to begin.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<Baseline>,
 }
 
 /// A part of the time from `create` to the user's program.

@@ -224,7 +224,8 @@ fn policy(policy: SchedulerPolicy) -> Result<u32, Error> {
     }
 }
 
-fn policy_name(policy: u32) -> &'static str {
+/// Name of a policy by its number in `linux/sched.h`.
+pub fn policy_name(policy: u32) -> &'static str {
     match policy {
         OTHER => "SCHED_OTHER",
         FIFO => "SCHED_FIFO",

@@ -10,7 +10,7 @@ mod refusal;
 mod rlimits;
 
 pub use affinity::{check_online, get_affinity, online_cpus, set_affinity};
-pub use attr::SchedAttr;
+pub use attr::{SchedAttr, policy_name};
 pub use error::Error;
 pub use ioprio::set_io_priority;
 pub use mempolicy::MemPolicy;
