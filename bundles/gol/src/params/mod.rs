@@ -56,6 +56,11 @@ pub const KEYS: [(&str, &str, &str); 29] = [
     ("lock", "true", "lock memory, so that no page is ever fetched late"),
 ];
 
+/// An address of the range that an organisation may use as it likes (RFC 2365).
+const GROUP: Ipv4Addr = Ipv4Addr::new(239, 192, 71, 79);
+/// Asking again sooner would be asking for what is on its way.
+const SHORTEST_RETRY: Duration = Duration::from_micros(100);
+
 /// What is wrong with parameters.
 #[derive(Debug, thiserror::Error)]
 pub enum ParamError {
@@ -201,70 +206,15 @@ impl Params {
         environment: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Self, ParamError> {
         let mut values = Values(collect(arguments, environment)?);
-        let sides = "two numbers from 1 to 65535, as in 4x4";
-        let sized = |text: &str| pair::<u16>(text, 'x').filter(|(a, b)| *a > 0 && *b > 0);
-        let (columns, rows) = values.get("board", (1, 1), sides, sized)?;
-        let cells = |text: &str| {
-            pair::<usize>(text, 'x').filter(|(a, b)| (1..=1 << 20).contains(a) && (1..=1 << 20).contains(b))
-        };
-        let (width, height) = values.get("cells", (256, 256), "two numbers from 1 to 1048576, as in 256x256", cells)?;
-        let torus = values.get("edges", true, "torus or dead", |text| match text {
-            "torus" => Some(true),
-            "dead" => Some(false),
-            _ => None,
-        })?;
-        let halo = values.number("halo", 1, "a number from 1 to 64")?;
-        let layout = Layout { columns: columns.into(), rows: rows.into(), width, height, torus, halo };
-        let region = values.number("region", 1, "a region's number, from 1")?;
-        layout.check(region)?;
-
-        let period = values.duration("period", Duration::from_millis(10))?;
-        let deadline = values.duration("deadline", period / 2)?;
-        let free = period.is_zero();
-        let policy = if free { Policy::Stall } else { Policy::Reuse };
-        let policy = values.get("policy", policy, "stall, reuse or stale", |text| match text {
-            "stall" => Some(Policy::Stall),
-            "reuse" => Some(Policy::Reuse),
-            "stale" => Some(Policy::Stale),
-            _ => None,
-        })?;
-        if free && policy != Policy::Stall {
-            return Err(ParamError::Contradiction(
-                "period=0 has no deadline to miss: policy=stall is the only one it works with".into(),
-            ));
-        }
-        if !free && (deadline.is_zero() || deadline > period) {
-            return Err(ParamError::Contradiction(format!(
-                "deadline={deadline:?}: longer than 0 and no longer than period={period:?}"
-            )));
-        }
+        let (layout, region) = board(&mut values)?;
+        let (period, deadline, policy) = timing(&mut values)?;
         let join = Start::Agreed(values.duration("join", Duration::from_secs(3))?);
-        let start = values.get("t0", join, "seconds since the epoch, or +SECONDS from now", instant)?;
-        let port = values.number("port", 47_000, "a port")?;
-        let known = values.get(
-            "peers",
-            BTreeMap::new(),
-            "REGION=ADDRESS[:PORT], with commas, as in 2=10.0.0.2,3=10.0.0.3",
-            |text| peers(text, port),
-        )?;
-        let local = if known.is_empty() { Ipv4Addr::LOCALHOST } else { Ipv4Addr::UNSPECIFIED };
-        let local = values.number("bind", IpAddr::V4(local), "an IP address")?;
-        let group = values.get("group", Ipv4Addr::new(239, 192, 71, 79), "an IPv4 multicast address", |text| {
-            text.parse().ok().filter(Ipv4Addr::is_multicast)
-        })?;
-        let interface = values.number("interface", Ipv4Addr::UNSPECIFIED, "the IPv4 address of an interface")?;
-        let carrier = values.get("transport", Carrier::Udp, "udp, multicast or tcp", |text| match text {
-            "udp" => Some(Carrier::Udp),
-            "multicast" => Some(Carrier::Multicast { group: SocketAddrV4::new(group, port), interface }),
-            "tcp" => Some(Carrier::Tcp),
-            _ => None,
-        })?;
+        let (carrier, peers) = network(&mut values, &layout, region)?;
         let metrics = match values.0.remove("metrics") {
             None => None,
             Some(path) if path.starts_with(['/', '.']) => Some(MetricsTo::File(path.into())),
             Some(address) => Some(MetricsTo::Socket(address.parse()?)),
         };
-        let kernel = values.0.remove("kernel").map_or(Ok(Kernel::best()), |name| name.parse())?;
         Ok(Params {
             layout,
             region,
@@ -274,17 +224,18 @@ impl Params {
             period,
             deadline,
             policy,
-            start,
-            retry: values.duration("retry", Duration::from_millis(20))?.max(Duration::from_micros(100)),
+            start: values.get("t0", join, "seconds since the epoch, or +SECONDS from now", instant)?,
+            retry: values.duration("retry", Duration::from_millis(20))?.max(SHORTEST_RETRY),
             carrier,
-            peers: Peers { local, base: port, known },
-            wait: values.get("wait", Wait::Block, "block or spin", |text| match text {
-                "block" => Some(Wait::Block),
-                "spin" => Some(Wait::Spin),
-                _ => None,
-            })?,
+            peers,
+            wait: values.choice(
+                "wait",
+                Wait::Block,
+                "block or spin",
+                &[("block", Wait::Block), ("spin", Wait::Spin)],
+            )?,
             run: values.get("run", None, "a number", |text| text.parse().ok().map(Some))?,
-            kernel,
+            kernel: values.0.remove("kernel").map_or(Ok(Kernel::best()), |name| name.parse())?,
             check: values.number("check", 0, "a number of generations")?,
             report: values.duration("report", Duration::from_secs(1))?,
             metrics,
@@ -293,4 +244,59 @@ impl Params {
             lock: values.number("lock", true, "true or false")?,
         })
     }
+}
+
+/// The board and the region on it.
+fn board(values: &mut Values) -> Result<(Layout, u32), ParamError> {
+    let regions = |text: &str| pair::<u16>(text, 'x').filter(|(a, b)| *a > 0 && *b > 0);
+    let (columns, rows) = values.get("board", (1, 1), "two numbers from 1 to 65535, as in 4x4", regions)?;
+    let sides = 1..=1 << 20;
+    let cells = |text: &str| pair::<usize>(text, 'x').filter(|(a, b)| sides.contains(a) && sides.contains(b));
+    let (width, height) = values.get("cells", (256, 256), "two numbers from 1 to 1048576, as in 256x256", cells)?;
+    let torus = values.choice("edges", true, "torus or dead", &[("torus", true), ("dead", false)])?;
+    let halo = values.number("halo", 1, "a number from 1 to 64")?;
+    let layout = Layout { columns: columns.into(), rows: rows.into(), width, height, torus, halo };
+    let region = values.number("region", 1, "a region's number, from 1")?;
+    layout.check(region)?;
+    Ok((layout, region))
+}
+
+/// Period, deadline and policy, which have to suit each other.
+fn timing(values: &mut Values) -> Result<(Duration, Duration, Policy), ParamError> {
+    let period = values.duration("period", Duration::from_millis(10))?;
+    let deadline = values.duration("deadline", period / 2)?;
+    let free = period.is_zero();
+    let policies = [("stall", Policy::Stall), ("reuse", Policy::Reuse), ("stale", Policy::Stale)];
+    let default = if free { Policy::Stall } else { Policy::Reuse };
+    let policy = values.choice("policy", default, "stall, reuse or stale", &policies)?;
+    let refuse = |why: String| Err(ParamError::Contradiction(why));
+    if free && policy != Policy::Stall {
+        return refuse("period=0 has no deadline to miss: policy=stall is the only one it works with".into());
+    }
+    if !free && (deadline.is_zero() || deadline > period) {
+        return refuse(format!("deadline={deadline:?}: longer than 0 and no longer than period={period:?}"));
+    }
+    Ok((period, deadline, policy))
+}
+
+/// How messages travel, and where the others are.
+fn network(values: &mut Values, layout: &Layout, region: u32) -> Result<(Carrier, Peers), ParamError> {
+    let base = values.number("port", 47_000, "a port")?;
+    let expected = "REGION=ADDRESS[:PORT], with commas, as in 2=10.0.0.2,3=10.0.0.3";
+    let known = values.get("peers", BTreeMap::new(), expected, |text| peers(text, base))?;
+    let local = if known.is_empty() { Ipv4Addr::LOCALHOST } else { Ipv4Addr::UNSPECIFIED };
+    let local = values.number("bind", IpAddr::V4(local), "an IP address")?;
+    let group = values
+        .get("group", GROUP, "an IPv4 multicast address", |text| text.parse().ok().filter(Ipv4Addr::is_multicast))?;
+    let interface = values.number("interface", Ipv4Addr::UNSPECIFIED, "the IPv4 address of an interface")?;
+    let multicast = Carrier::Multicast { group: SocketAddrV4::new(group, base), interface };
+    let carriers = [("udp", Carrier::Udp), ("multicast", multicast), ("tcp", Carrier::Tcp)];
+    let carrier = values.choice("transport", Carrier::Udp, "udp, multicast or tcp", &carriers)?;
+    let last = if known.is_empty() { layout.regions() } else { region };
+    if carrier != multicast && u32::from(base) + last > u16::MAX.into() {
+        return Err(ParamError::Contradiction(format!(
+            "port={base}: region {last} would be at a port beyond 65535: choose a smaller port=, or transport=multicast"
+        )));
+    }
+    Ok((carrier, Peers { local, base, known }))
 }

@@ -72,6 +72,17 @@ impl Values {
         }
     }
 
+    /// One of the named values, or the default.
+    pub(super) fn choice<T: Copy>(
+        &mut self,
+        key: &'static str,
+        default: T,
+        expected: &'static str,
+        choices: &[(&str, T)],
+    ) -> Result<T, ParamError> {
+        self.get(key, default, expected, |text| choices.iter().find(|(name, _)| *name == text).map(|(_, value)| *value))
+    }
+
     pub(super) fn number<T: FromStr>(
         &mut self,
         key: &'static str,

@@ -1,6 +1,7 @@
 //! Datagrams: to a neighbour's own address, or all to one multicast group.
 
 use super::{Peers, Transport, TransportError, Wait, wait_readable};
+use nix::errno::Errno;
 use nix::sys::socket::{
     AddressFamily, IpMembershipRequest, SockFlag, SockType, SockaddrStorage, bind, setsockopt, socket, sockopt,
 };
@@ -52,7 +53,7 @@ impl Multicast {
     /// Joins `group` on the interface that has the address `interface` (unspecified: the kernel's choice).
     pub fn new(region: u32, group: SocketAddrV4, interface: Ipv4Addr, wait: Wait) -> Result<Self, TransportError> {
         let address = SocketAddr::V4(group);
-        let failed = |what| move |errno: nix::errno::Errno| TransportError::new(region, what, address, errno.into());
+        let failed = |what| move |errno: Errno| TransportError::new(region, what, address, errno.into());
         let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
         let socket =
             socket(AddressFamily::Inet, SockType::Datagram, flags, None).map_err(failed("open a UDP socket for"))?;
@@ -78,7 +79,7 @@ fn set_multicast_interface(socket: &impl AsFd, interface: nix::libc::in_addr) ->
     let descriptor = socket.as_fd().as_raw_fd();
     // SAFETY: the option's value is an in_addr of the length given, which lives through the call
     let result = unsafe { nix::libc::setsockopt(descriptor, level, option, (&raw const interface).cast(), length) };
-    nix::errno::Errno::result(result).map(drop)
+    Errno::result(result).map(drop)
 }
 
 impl Transport for Multicast {
@@ -98,13 +99,20 @@ fn prepare(socket: &UdpSocket) -> io::Result<()> {
     setsockopt(socket, sockopt::RcvBuf, &RECEIVE_BUFFER).map_err(io::Error::from)
 }
 
-/// A datagram that finds no room, no route or no listener is a lost one: the receiver asks for it.
+/// A datagram that finds no room, no route, no listener, a cut cable or a firewall is a lost one: the receiver asks for it.
 fn or_dropped(sent: io::Result<usize>) -> io::Result<()> {
-    use io::ErrorKind::{ConnectionRefused, HostUnreachable, NetworkUnreachable, WouldBlock};
+    let lost = [
+        Errno::EAGAIN,
+        Errno::EINTR,
+        Errno::ENOBUFS,
+        Errno::ECONNREFUSED,
+        Errno::EHOSTUNREACH,
+        Errno::ENETUNREACH,
+        Errno::ENETDOWN,
+        Errno::EPERM,
+    ];
     match sent {
-        Err(error) if ![WouldBlock, ConnectionRefused, HostUnreachable, NetworkUnreachable].contains(&error.kind()) => {
-            Err(error)
-        }
+        Err(error) if !lost.iter().any(|errno| error.raw_os_error() == Some(*errno as i32)) => Err(error),
         _ => Ok(()),
     }
 }
