@@ -1,15 +1,18 @@
 //! The cases, one file a topic.
 
 mod capabilities;
+mod check;
 mod cli;
 mod console;
 mod devices;
+mod devices_rt;
 mod errors;
 mod exec;
 mod hooks;
 mod kill;
 mod lab;
 mod lifecycle;
+mod metrics;
 mod mounts;
 mod namespaces;
 mod paths;
@@ -28,7 +31,7 @@ use crate::harness::Case;
 /// The case that a runtime must pass to be worth testing.
 pub const TRIVIAL: &str = "lifecycle/run-true";
 
-const TOPICS: [(&str, &[Case]); 22] = [
+const TOPICS: [(&str, &[Case]); 25] = [
     ("lifecycle", lifecycle::CASES),
     ("state", state::CASES),
     ("kill", kill::CASES),
@@ -48,6 +51,9 @@ const TOPICS: [(&str, &[Case]); 22] = [
     ("seccomp", seccomp::CASES),
     ("hooks", hooks::CASES),
     ("errors", errors::CASES),
+    ("devices-rt", devices_rt::CASES),
+    ("check", check::CASES),
+    ("metrics", metrics::CASES),
     ("realtime", realtime::CASES),
     ("realtime", realtime_node::CASES),
     ("lab", lab::CASES),

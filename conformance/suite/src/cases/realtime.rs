@@ -223,7 +223,7 @@ pub(super) fn budget(c: &mut Container, pairs: &[(&str, &str)]) -> Verdict {
 }
 
 /// Annotations of ours are one runtime's own.
-fn needs_annotations(c: &Container) -> Verdict {
+pub(super) fn needs_annotations(c: &Container) -> Verdict {
     if c.rt(&["annotations"])?.code == 0 { Ok(()) } else { skip("this runtime has no org.rtrun annotations") }
 }
 
