@@ -55,7 +55,7 @@ fn every_release_on_time_is_exact_too() {
 
 #[test]
 fn sixteen_regions_find_the_r_pentomino_stable_at_generation_1103() {
-    let words = "cells=200x200 edges=dead halo=20 generations=1110 check=1103";
+    let words = "cells=200x200 pattern=r-pentomino edges=dead halo=20 generations=1110 check=1103";
     let parts = distributed("4x4", &format!("{words} period=0"));
     assert_eq!((parts[&1103].0, parts[&1110].0), (116, 116));
     assert_eq!(parts, reference(&format!("board=4x4 {words}")));

@@ -119,7 +119,8 @@ impl Teller {
             // A reader that is gone does not end the agent.
             let _ = self.tell_all();
             let due = !self.params.report.is_zero() && self.last.0.elapsed() >= self.params.report;
-            if due || last {
+            // Before generation 0 there is nothing to sum up.
+            if due && self.measures.generation.get() > 0.0 || last {
                 let _ = writeln!(io::stdout(), "{}", self.summary());
             }
             if last {

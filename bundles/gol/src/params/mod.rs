@@ -26,7 +26,7 @@ pub const KEYS: [(&str, &str, &str); 29] = [
     ("cells", "256x256", "cells of a region"),
     ("edges", "torus", "torus: opposite edges of the board meet; dead: nothing lives beyond them"),
     ("halo", "1", "cells known of the neighbours, 1 to 64: they are exchanged every so many generations"),
-    ("pattern", "r-pentomino", "a name, a file (RLE or plaintext), or random:SEED; the same for every region"),
+    ("pattern", "random:1", "a name, a file (RLE or plaintext), or random:SEED; the same for every region"),
     ("at", "the middle", "X,Y: the pattern's north-western corner on the whole board"),
     ("generations", "0", "stop after these; 0: at SIGTERM"),
     ("period", "10ms", "time between generations; 0: as fast as the halos come"),
@@ -218,7 +218,7 @@ impl Params {
         Ok(Params {
             layout,
             region,
-            pattern: values.0.remove("pattern").unwrap_or_else(|| "r-pentomino".into()),
+            pattern: values.0.remove("pattern").unwrap_or_else(|| "random:1".into()),
             at: values.get("at", None, "two numbers, as in 10,20", |text| pair(text, ',').map(Some))?,
             generations: values.number("generations", 0, "a number")?,
             period,

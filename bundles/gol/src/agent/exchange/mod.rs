@@ -180,11 +180,12 @@ impl<T: Transport> Exchange<T> {
         self.peers.iter().map(|peer| peer.region)
     }
 
-    /// The regions on these sides, each once; 0 where there are fewer than eight.
+    /// The regions on these sides, each once, in ascending order; 0 where there are fewer than eight.
     pub fn regions(&self, set: u8) -> [u32; 8] {
         let mut regions = [0; 8];
         let found = self.peers.iter().filter(|peer| peer.fills & set != 0);
-        regions.iter_mut().zip(found).for_each(|(region, peer)| *region = peer.region);
+        let count = regions.iter_mut().zip(found).map(|(region, peer)| *region = peer.region).count();
+        regions[..count].sort_unstable();
         regions
     }
 
