@@ -16,9 +16,13 @@ impl Report {
         self.outcomes.iter().filter(|outcome| matches!(outcome.effect, Effect::Refused { .. } | Effect::Absent))
     }
 
-    /// The interrupts that stay where they are.
+    /// The interrupts that stay where nobody wants them.
     pub fn unmovable(&self) -> impl Iterator<Item = &Outcome> {
-        self.outcomes.iter().filter(|outcome| matches!(outcome.effect, Effect::Unmovable { .. }))
+        self.outcomes.iter().filter(|outcome| match (&outcome.effect, &outcome.wanted, &outcome.found) {
+            (Effect::Unmovable { .. }, Value::Cpus(wanted), Some(Value::Cpus(found))) => !found.is_subset(wanted),
+            (Effect::Unmovable { .. }, ..) => true,
+            _ => false,
+        })
     }
 }
 
@@ -80,7 +84,11 @@ impl fmt::Display for Outcome {
             Effect::Pending => write!(f, "{target}: {wanted}, from its next interrupt on; now on {}", found()),
             Effect::Restored => write!(f, "{target}: {wanted}, as before the first container"),
             Effect::Unmovable { errno } => {
-                write!(f, "{target}: stays on {}: the kernel lets nobody move it ({errno})", found())
+                write!(
+                    f,
+                    "{target}: stays on {}: the kernel lets nobody move it ({errno}); isolcpus=managed_irq,… keeps it off at boot",
+                    found()
+                )
             }
             Effect::Refused { errno, why } => write!(f, "{target}: wanted {wanted}, is {}: {errno}: {why}", found()),
             Effect::Absent => write!(f, "{target}: wanted {wanted}: this host has no such setting"),

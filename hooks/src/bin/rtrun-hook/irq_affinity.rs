@@ -21,6 +21,11 @@ pub fn run(node: &Node, input: &Input) -> Result<(), String> {
     }
     let owner = Owner::of(&host, input.id(), input.pid()).map_err(|error| error.to_string())?;
     let report = ledger.book(&owner, &claims).map_err(|error| error.to_string())?;
+    if wish.annotations.verify != Some(Verify::Off) {
+        for outcome in report.unmovable() {
+            eprintln!("rtrun-hook: container {}: {outcome}", input.id());
+        }
+    }
     match (problems(&report, &claims), wish.annotations.verify.unwrap_or(Verify::Strict)) {
         (None, _) | (_, Verify::Off) => Ok(()),
         (Some(problems), Verify::Warn) => {
