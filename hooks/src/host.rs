@@ -1,7 +1,7 @@
 //! Where the kernel's files are: on the running system, or in a tree that a test has made.
 
 use nix::errno::Errno;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 /// A view of the host through its `/proc`, `/sys` and `/run`.
@@ -39,9 +39,20 @@ impl Host {
     }
 }
 
-/// A small file's text without the blanks at its ends.
+/// What the kernel gives whole at one read(2) is shorter; more may come in several.
+const WHOLE: usize = 1024;
+
+/// A small file's text without the blanks at its ends. Some hundred are read while a container starts, so that neither the
+/// file's size is asked for, which the kernel's files don't have, nor for what is after their end.
 pub(crate) fn read(path: &Path) -> Result<String, Errno> {
-    std::fs::read(path).map(|bytes| String::from_utf8_lossy(&bytes).trim().to_owned()).map_err(errno)
+    let mut file = std::fs::File::open(path).map_err(errno)?;
+    let mut bytes = vec![0; 2 * WHOLE];
+    let length = file.read(&mut bytes).map_err(errno)?;
+    bytes.truncate(length);
+    if length >= WHOLE {
+        file.read_to_end(&mut bytes).map_err(errno)?;
+    }
+    Ok(String::from_utf8_lossy(&bytes).trim().to_owned())
 }
 
 /// Writes a kernel file, which must exist, by one `write(2)`: what the kernel takes as one value.
@@ -94,6 +105,20 @@ mod tests {
         let stat = parse_stat(text).unwrap();
         assert_eq!((stat.state, stat.parent, stat.start_time), ('R', 2, 12345));
         assert!(parse_stat("7 (a").is_none());
+    }
+
+    #[test]
+    fn files_are_read_to_their_end() {
+        let path = std::env::temp_dir().join(format!("rtrun-read-{}", std::process::id()));
+        for length in [0, 1, WHOLE, 2 * WHOLE, 100 * WHOLE] {
+            std::fs::write(&path, "x".repeat(length)).unwrap();
+            assert_eq!(read(&path).map(|text| text.len()), Ok(length));
+        }
+        std::fs::remove_file(path).unwrap();
+        assert_eq!(
+            read(Path::new("/proc/net/unix")).unwrap().lines().next().unwrap().split_whitespace().next(),
+            Some("Num")
+        );
     }
 
     #[test]
