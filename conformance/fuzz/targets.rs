@@ -1,11 +1,13 @@
-// What is checked of each input; for libFuzzer, and for the bounded run in runtime/tests/fuzz_smoke.rs.
+// What is checked of each input; for libFuzzer, and for the bounded runs of runtime/tests/fuzz.rs.
 #![allow(dead_code, reason = "each fuzz target uses one of the functions")]
 
+use rtrun::profile::Profile;
 use rtrun::sched::{MemPolicy, Persona, Rlimits, SchedAttr};
 use rtrun::security::CapabilitySets;
 use rtrun::security::lsm::ExecLabel;
 use rtrun::security::seccomp::Filter;
 use rtrun::spec::{Seccomp, Spec};
+use std::collections::BTreeMap;
 
 /// A config.json is refused in words, or means the same after being written and read again; planning never panics.
 /// Returns whether it was accepted.
@@ -34,6 +36,29 @@ fn plan(spec: &Spec) {
     let _ = spec.linux.memory_policy.as_ref().map(MemPolicy::plan);
     let _ = spec.linux.personality.as_ref().map(Persona::plan);
     spec.linux.seccomp.as_ref().map(accepted);
+}
+
+/// Annotations (a JSON object of texts) are refused with the name of one of their keys, or give a profile: the same one
+/// each time, whatever else the container's annotations hold.
+pub fn annotations(data: &[u8]) -> bool {
+    let Ok(mut annotations) = serde_json::from_slice::<BTreeMap<String, String>>(data) else { return false };
+    let of = |annotations: &BTreeMap<String, String>| {
+        Profile::of(&Spec { annotations: annotations.clone(), ..Spec::default() })
+    };
+    match of(&annotations) {
+        Ok(profile) => {
+            annotations.insert("com.example.unrelated".to_owned(), "1us".to_owned());
+            let again = of(&annotations).map(|profile| format!("{profile:?}")).map_err(|error| error.to_string());
+            assert_eq!(again, Ok(format!("{profile:?}")));
+            true
+        }
+        Err(error) => {
+            let text = error.to_string();
+            let named = |key: &String| text.contains(&key.escape_debug().to_string());
+            assert!(annotations.keys().any(named), "{text:?} names none of the keys");
+            false
+        }
+    }
 }
 
 /// A state file is refused in words or read; what is read means the same after being written and read again.

@@ -7,8 +7,11 @@ mod host;
 mod leaks;
 mod measure;
 mod memory;
+mod page;
+mod plot;
 mod process;
 mod report;
+mod scale;
 mod stats;
 mod syscalls;
 
@@ -45,6 +48,12 @@ struct Options {
     /// Containers of the first runtime that live at once; 0 leaves it out
     #[arg(long, default_value_t = 100)]
     crowd: usize,
+    /// Containers of the first runtime, made one after the other, against whose number its commands are timed; 0 leaves it out
+    #[arg(long, default_value_t = 0)]
+    scale: usize,
+    /// Also writes everything to this file as one HTML page with plots
+    #[arg(long)]
+    html: Option<PathBuf>,
     /// Also writes everything to this file as JSON
     #[arg(long)]
     json: Option<PathBuf>,
@@ -70,6 +79,9 @@ fn run(options: &Options) -> Result<()> {
     let streams = Streams::new()?;
     let report = measure_all(options, &host, &streams)?;
     print!("{}", if options.markdown { report.markdown() } else { report.text() });
+    if let Some(path) = &options.html {
+        std::fs::write(path, page::html(&report)).map_err(|e| Error::file("write", path, e))?;
+    }
     if let Some(path) = &options.json {
         std::fs::write(path, format!("{:#}\n", report.json())).map_err(|e| Error::file("write", path, e))?;
     }
@@ -101,9 +113,13 @@ fn measure_all(options: &Options, host: &Host, streams: &Streams) -> Result<Repo
     if let (Some(subject), true) = (options.runtime.first(), options.crowd > 0) {
         notes.push(crowd_note(subject, options.crowd, host, &bundle, streams)?);
     }
+    let scale = match options.runtime.first() {
+        Some(subject) if options.scale > 0 => scale::run(subject, options.scale, host, &bundle, streams)?,
+        _ => Vec::new(),
+    };
     let mut names: Vec<String> = contenders.into_iter().map(|contender| contender.name).collect();
     names.push(EMPTY.into());
-    Ok(Report { machine: host::describe(host), names, rows, notes })
+    Ok(Report { machine: host::describe(host), names, rows, notes, scale })
 }
 
 /// Memory and system calls: counted, not timed.

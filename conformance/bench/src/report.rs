@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::scale::{self, Series};
 use crate::stats::Summary;
 
 /// One measure of all contenders.
@@ -24,7 +25,8 @@ impl Row {
         self.cells.extend(cells.into_iter().filter_map(|(name, cell)| Some((name, cell?))));
     }
 
-    fn cell(&self, name: &str) -> Option<&Summary> {
+    /// The value of the contender of this name.
+    pub fn cell(&self, name: &str) -> Option<&Summary> {
         self.cells.iter().find(|(who, _)| who == name).map(|(_, summary)| summary)
     }
 
@@ -45,6 +47,8 @@ pub struct Report {
     pub rows: Vec<Row>,
     /// What was counted rather than timed, in sentences.
     pub notes: Vec<String>,
+    /// The first runtime's commands against the number of containers; empty if not asked for.
+    pub scale: Vec<Series>,
 }
 
 impl Report {
@@ -52,13 +56,15 @@ impl Report {
         self.names.first().map_or("", String::as_str)
     }
 
-    fn header(&self) -> Vec<String> {
+    /// The table's first line.
+    pub fn header(&self) -> Vec<String> {
         let subject = self.subject();
         let ratios = self.names[1..].iter().map(|other| format!("{subject} / {other}"));
         ["", "unit"].map(String::from).into_iter().chain(self.names.clone()).chain(ratios).collect()
     }
 
-    fn body(&self) -> Vec<Vec<String>> {
+    /// The table's other lines.
+    pub fn body(&self) -> Vec<Vec<String>> {
         let cell = |row: &Row, name: &String| row.cell(name).map_or(String::new(), |cell| show(cell, row.unit));
         let ratio = |row: &Row, other: &String| {
             row.ratio(self.subject(), other).map_or(String::new(), |ratio| format!("{ratio:.2}"))
@@ -92,7 +98,7 @@ impl Report {
     }
 
     fn lines(&self) -> String {
-        self.notes.iter().map(|note| format!("* {note}\n")).collect()
+        self.notes.iter().map(|note| format!("* {note}\n")).collect::<String>() + &scale::text(&self.scale)
     }
 
     /// Everything as JSON, with the ratios left to the reader.
@@ -103,7 +109,9 @@ impl Report {
             let cells: serde_json::Map<String, Value> = cells(row);
             json!({ "what": row.what, "unit": row.unit, "contenders": cells })
         });
-        json!({ "machine": self.machine, "rows": rows.collect::<Vec<_>>(), "notes": self.notes })
+        let scale: serde_json::Map<String, Value> =
+            self.scale.iter().map(|series| (series.name.into(), json!(series.points))).collect();
+        json!({ "machine": self.machine, "rows": rows.collect::<Vec<_>>(), "notes": self.notes, "scale": scale })
     }
 }
 
@@ -122,7 +130,7 @@ mod tests {
         let mut row = Row::new("create".into(), "ms");
         row.fill([("a".into(), Summary::of([1.0])), ("b".into(), Summary::of([4.0])), ("c".into(), None)]);
         let names = ["a", "b", "c"].map(String::from).to_vec();
-        Report { machine: "m".into(), names, rows: vec![row], notes: vec!["note".into()] }
+        Report { machine: "m".into(), names, rows: vec![row], notes: vec!["note".into()], scale: Vec::new() }
     }
 
     #[test]
