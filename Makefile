@@ -11,6 +11,7 @@ HOOKS_DIR ?= /usr/share/containers/oci/hooks.d
 STATIC  := -C target-feature=+crt-static -C relocation-model=static
 CARGO   := cargo
 FUZZ_SECONDS ?= 60
+CYCLES  ?= 10000
 
 .DEFAULT_GOAL := help
 .PHONY: lab lab-test help run test bench build install lint unit fuzz clean deps
@@ -28,9 +29,18 @@ test: ## every test: lint, unit, conformance, podman, containerd, docker, a shor
 bench: build ## what a container's life costs, beside crun and runc; what the kernel of the Game of Life reaches, and its agents beside MPI (as root)
 	scripts/install-deps bench
 	RUSTFLAGS="$(STATIC)" $(CARGO) build --quiet --release --target $(TARGET) -p rtrun-bench
-	target/$(TARGET)/release/rtrun-bench --runtime rtrun=$(RTRUN) --runtime crun --runtime runc
+	target/$(TARGET)/release/rtrun-bench --runtime rtrun=$(RTRUN) --runtime crun --runtime runc \
+		--html target/bench.html --json target/bench.json
 	$(dir $(RTRUN))gol-agent bench
 	bundles/gol/benches/mpi/compare
+
+scale: build ## 500 containers at once, and CYCLES lives (default 10000) without a leak: target/scale.html (as root)
+	RUSTFLAGS="$(STATIC)" $(CARGO) build --quiet --release --target $(TARGET) -p rtrun-bench
+	target/$(TARGET)/release/rtrun-bench --runtime rtrun=$(RTRUN) --rounds 5 --scale 500 --cycles $(CYCLES) --html target/scale.html
+
+faults: build ## every system call of every command fails once: writes conformance/crash/FAULTS.md (as root)
+	RUSTFLAGS="$(STATIC)" $(CARGO) run --quiet --release --target $(TARGET) -p rtrun-crash -- --runtime $(RTRUN) \
+		--seconds 600 --table conformance/crash/FAULTS.md faults-in-
 
 lab: build ## a PREEMPT_RT machine with this build in it: a shell, or CMD='…'; conformance/lab/lab help tells more
 	@scripts/install-deps lab

@@ -30,8 +30,8 @@ impl Host {
     /// Enters a private mount namespace and makes the work directory there.
     ///
     /// crun up to 1.27 refuses a hybrid hierarchy whose v2 tree has controllers. Where only hugetlb is left there, its v1
-    /// hierarchy is mounted, inside this namespace, for all contenders alike.
-    pub fn enter() -> Result<Self> {
+    /// hierarchy is mounted, inside this namespace, for all contenders alike, if crun is one of them.
+    pub fn enter(with_crun: bool) -> Result<Self> {
         unshare(CloneFlags::CLONE_NEWNS).map_err(|e| Error::Call("unshare CLONE_NEWNS (be root)", e.into()))?;
         let none: Option<&str> = None;
         mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none)
@@ -42,7 +42,9 @@ impl Host {
         let mut host = Self { work, parent: format!("/rtrun-bench-{pid}"), hugetlb: false, made_hugetlb_dir: false };
         mount(Some("tmpfs"), &host.work, Some("tmpfs"), MsFlags::empty(), Some("mode=700"))
             .map_err(|e| Error::file("mount a tmpfs on", &host.work, e.into()))?;
-        host.mount_hugetlb()?;
+        if with_crun {
+            host.mount_hugetlb()?;
+        }
         for hierarchy in hierarchies()? {
             make_parent(&hierarchy, &host.parent)?;
         }

@@ -75,7 +75,7 @@ fn main() {
 
 fn run(options: &Options) -> Result<()> {
     process::become_subreaper()?;
-    let host = Host::enter()?;
+    let host = Host::enter(options.runtime.iter().any(|runtime| runtime.name.contains("crun")))?;
     let streams = Streams::new()?;
     let report = measure_all(options, &host, &streams)?;
     print!("{}", if options.markdown { report.markdown() } else { report.text() });

@@ -15,8 +15,8 @@ p.machine, figcaption { color: var(--soft) }
 table { border-collapse: collapse; font-size: .85rem; white-space: nowrap; font-variant-numeric: tabular-nums }
 th, td { padding: .3rem .7rem; border-bottom: 1px solid var(--line); text-align: right } th:first-child, td:first-child { text-align: left; position: sticky; left: 0; background: var(--page) }
 td small { color: var(--soft) }
-figure { margin: 0; max-width: 760px } svg { width: 100%; height: auto } svg text { fill: var(--ink); font: 13px system-ui, sans-serif }
-svg text[fill] { fill: attr(fill) } .range { stroke: var(--ink); stroke-width: 1; fill: none; opacity: .65 } .grid { stroke: var(--line); fill: none }
+figure { margin: 0; max-width: 760px } .plots { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(30rem, 100%), 1fr)); gap: 0 2rem } svg { width: 100%; height: auto } svg text { fill: var(--ink); font: 13px system-ui, sans-serif }
+.range { stroke: var(--ink); stroke-width: 1; fill: none; opacity: .65 } .grid { stroke: var(--line); fill: none }
 ";
 
 /// The page.
@@ -38,14 +38,20 @@ pub fn html(report: &Report) -> String {
         let _ = writeln!(page, "<p>{}</p>", escape(note));
     }
     table(report, &mut page);
-    page.push_str("<h2>Side by side</h2>\n");
+    page.push_str("<h2>Side by side</h2>\n<div class=\"plots\">\n");
     for row in &report.rows {
         let cells: Vec<_> = report.names.iter().filter_map(|name| Some((name.as_str(), row.cell(name)?))).collect();
         if cells.is_empty() {
             continue;
         }
-        let _ = writeln!(page, "<h3>{}</h3>\n<figure>{}</figure>", escape(&row.what), plot::bars(row.unit, &cells));
+        let _ = writeln!(
+            page,
+            "<section><h3>{}</h3>\n<figure>{}</figure></section>",
+            escape(&row.what),
+            plot::bars(row.unit, &cells)
+        );
     }
+    page.push_str("</div>\n");
     if !report.scale.is_empty() {
         let _ = writeln!(
             page,

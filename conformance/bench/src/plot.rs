@@ -101,7 +101,7 @@ pub fn lines(series: &[Series]) -> String {
         free = y + 16.0;
         let _ = writeln!(
             svg,
-            "<text x=\"{}\" y=\"{:.1}\" fill=\"{colour}\" font-weight=\"600\">{}</text>",
+            "<text x=\"{}\" y=\"{:.1}\" style=\"fill:{colour};font-weight:600\">{}</text>",
             right + 8.0,
             y + 4.0,
             one.name
@@ -125,7 +125,7 @@ fn ticks(values: impl Iterator<Item = f64>) -> Vec<f64> {
 
 fn figure(value: f64) -> String {
     match value {
-        value if value == 0.0 => "0".into(),
+        0.0 => "0".into(),
         value if value >= 100.0 || value.fract() == 0.0 => format!("{value:.0}"),
         value if value >= 10.0 => format!("{value:.1}"),
         value => format!("{value:.2}"),
