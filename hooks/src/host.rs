@@ -69,6 +69,16 @@ pub(crate) fn names(dir: &Path) -> Vec<String> {
     names
 }
 
+/// The directories in a directory, told by the listing itself: a cgroup has more files than children.
+pub(crate) fn directories(dir: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = std::fs::read_dir(dir) else { return Vec::new() };
+    entries
+        .flatten()
+        .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
+        .map(|entry| entry.path())
+        .collect()
+}
+
 /// What the kernel said in a failed operation of the standard library.
 pub(crate) fn errno(error: std::io::Error) -> Errno {
     Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO))

@@ -34,7 +34,7 @@ pub(crate) fn needs(
     let mut needs: BTreeMap<PathBuf, i64> = BTreeMap::new();
     for (_, group) in chain.into_iter().rev() {
         let period = number(&group, PERIOD).unwrap_or(0);
-        let children = host::names(&group).into_iter().map(|name| group.join(name)).filter(|child| child.is_dir());
+        let children = host::directories(&group).into_iter();
         let has =
             |child: &Path| needs.get(child).copied().or_else(|| settled(child)).map_or_else(|| runtime(child), Ok);
         let sum: i64 = children

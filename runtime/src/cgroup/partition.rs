@@ -51,7 +51,7 @@ impl Cgroup {
         if v1 {
             for dir in ancestors(hierarchy).iter().chain([&leaf]) {
                 let _lock = lock(dir)?;
-                put(&dir.join(V1_EXCLUSIVE), "1", || overlapping(dir))?;
+                put(&dir.join(V1_EXCLUSIVE), "1", || overlapping(dir, "cpuset.cpus"))?;
             }
             return put(&leaf.join(V1_BALANCE), if partition == Partition::Root { "1" } else { "0" }, String::new);
         }
@@ -62,10 +62,10 @@ impl Cgroup {
         }
         for dir in ancestors(hierarchy) {
             let _lock = lock(&dir)?;
-            put(&dir.join(EXCLUSIVE), &exclusive(&dir).or(cpus).to_string(), String::new)?;
+            put(&dir.join(EXCLUSIVE), &exclusive(&dir).or(cpus).to_string(), || also(&dir, EXCLUSIVE, cpus))?;
         }
         if leaf.join(EXCLUSIVE).exists() {
-            put(&leaf.join(EXCLUSIVE), &cpus.to_string(), || overlapping(&leaf))?;
+            put(&leaf.join(EXCLUSIVE), &cpus.to_string(), || also(&leaf, EXCLUSIVE, cpus))?;
         }
         put(&leaf.join(PARTITION), partition.word(), String::new)
     }
@@ -147,15 +147,22 @@ fn put(path: &Path, value: &str, why: impl Fn() -> String) -> Result<(), Error> 
     }
 }
 
-/// The siblings that have CPUs of this cpuset.
-fn overlapping(dir: &Path) -> String {
-    let cpus = |dir: &Path| knob::get(&dir.join("cpuset.cpus")).ok().and_then(|text| CpuSet::parse(text.trim()).ok());
-    let Some(ours) = cpus(dir) else { return String::new() };
+/// The siblings that have CPUs of this cpuset in the same file.
+fn overlapping(dir: &Path, file: &str) -> String {
+    knob::get(&dir.join(file))
+        .ok()
+        .and_then(|text| CpuSet::parse(text.trim()).ok())
+        .map_or_else(String::new, |ours| also(dir, file, &ours))
+}
+
+/// The siblings that have some of these CPUs in this file.
+fn also(dir: &Path, file: &str, ours: &CpuSet) -> String {
+    let cpus = |dir: &Path| knob::get(&dir.join(file)).ok().and_then(|text| CpuSet::parse(text.trim()).ok());
     let siblings = dir.parent().and_then(|parent| knob::children(parent).ok()).unwrap_or_default();
     let shared: Vec<String> = siblings
         .iter()
         .filter(|sibling| *sibling != dir)
-        .filter_map(|sibling| Some((sibling, cpus(sibling)?.and(&ours))))
+        .filter_map(|sibling| Some((sibling, cpus(sibling)?.and(ours))))
         .filter(|(_, both)| !both.is_empty())
         .map(|(sibling, both)| format!("{} has CPUs {both}", sibling.display()))
         .collect();
@@ -244,7 +251,7 @@ mod tests {
     #[test]
     fn who_has_the_cpus_as_well_is_told() {
         let top = tree("overlap", &[("a/cpuset.cpus", "0-1\n"), ("b/cpuset.cpus", "1-2\n"), ("c/cpuset.cpus", "3\n")]);
-        let told = overlapping(&top.join("a"));
+        let told = overlapping(&top.join("a"), "cpuset.cpus");
         assert_eq!(told, format!("; {} has CPUs 1 as well", top.join("b").display()));
         std::fs::remove_dir_all(&top).unwrap();
     }

@@ -2,7 +2,7 @@
 //! hold in it (`Documentation/scheduler/sched-deadline.rst`, §5 and §6; `cgroup-v2.rst`, `cpuset.cpus.partition`).
 
 use super::{Builder, Error};
-use crate::host::Host;
+use crate::host::{Host, cpu::Cpus};
 use crate::report::{Proof, Step, What};
 use crate::spec::{Scheduler, SchedulerPolicy};
 use rtrun_hooks::CpuSet;
@@ -80,7 +80,7 @@ pub(super) fn deadline(plan: &Builder, host: &Host, scheduler: &Scheduler) -> Re
 /// The CPUs that are balanced together outside of any partition: those online, less those isolated at boot or taken by
 /// partitions.
 fn common_domain(plan: &Builder, host: &Host) -> Result<CpuSet, Error> {
-    let cpus = plan.cpus(host)?;
+    let cpus = Cpus::read(host)?;
     let free = match plan.cgroup.free_cpus() {
         Some(path) => host.list(path)?.unwrap_or_else(|| cpus.online.clone()),
         None => cpus.online.clone(),

@@ -85,8 +85,9 @@ impl Plan {
             claims::power(&mut plan, host, cpus)?;
             claims::interrupts(&mut plan, host, cpus)?;
             if plan.is_realtime() {
-                topology::warn(&mut plan, host, cpus)?;
-                plan.notes.push(topology::isolation(&plan, host, cpus)?);
+                let all = Cpus::read(host)?;
+                topology::warn(&mut plan, host, &all, cpus)?;
+                plan.notes.push(topology::isolation(&all, cpus));
             }
         }
         claims::budget(&mut plan, host)?;
@@ -129,10 +130,6 @@ impl<'a> Builder<'a> {
     /// Whether who shares a core with the container matters to it.
     fn is_realtime(&self) -> bool {
         self.profile.exclusive || self.profile.partition != Partition::Member || self.profile.has_priority()
-    }
-
-    fn cpus(&self, host: &Host) -> Result<Cpus, Error> {
-        Ok(Cpus::read(host)?)
     }
 
     fn all_nodes(&self, host: &Host) -> Result<CpuSet, Error> {

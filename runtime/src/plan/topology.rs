@@ -1,12 +1,11 @@
 //! What of the machine's topology a container shares with others, told as warnings.
 
 use super::{Builder, Error};
-use crate::host::Host;
+use crate::host::{Host, cpu::Cpus};
 use rtrun_hooks::CpuSet;
 
 /// Threads of one core disturb each other whatever the scheduler does, and memory of another node is far.
-pub(super) fn warn(plan: &mut Builder, host: &Host, cpus: &CpuSet) -> Result<(), Error> {
-    let all = plan.cpus(host)?;
+pub(super) fn warn(plan: &mut Builder, host: &Host, all: &Cpus, cpus: &CpuSet) -> Result<(), Error> {
     let mut told = CpuSet::default();
     for cpu in cpus.iter().filter(|_| all.smt_active) {
         let left = all.siblings(host, cpu)?.and(&all.online).without(cpus).without(&told);
@@ -17,8 +16,11 @@ pub(super) fn warn(plan: &mut Builder, host: &Host, cpus: &CpuSet) -> Result<(),
             told = told.or(&left);
         }
     }
+    if plan.mems.is_some() || plan.all_nodes(host)?.len() < 2 {
+        return Ok(());
+    }
     let nodes = nodes_of(host, cpus)?;
-    if plan.all_nodes(host)?.len() > 1 && plan.mems.is_none() && !nodes.is_empty() {
+    if !nodes.is_empty() {
         plan.warnings.push(format!(
             "CPUs {cpus} belong to NUMA node {nodes}, and memory may come from any: linux.resources.cpu.mems={nodes} keeps it near"
         ));
@@ -27,15 +29,14 @@ pub(super) fn warn(plan: &mut Builder, host: &Host, cpus: &CpuSet) -> Result<(),
 }
 
 /// What the boot did to the CPUs, for people.
-pub(super) fn isolation(plan: &Builder, host: &Host, cpus: &CpuSet) -> Result<String, Error> {
-    let all = plan.cpus(host)?;
+pub(super) fn isolation(all: &Cpus, cpus: &CpuSet) -> String {
     let part = |set: &CpuSet| match set.and(cpus) {
         none if none.is_empty() => "none of them".to_owned(),
         all if all == *cpus => "all of them".to_owned(),
         some => some.to_string(),
     };
     let (isolated, nohz, rcu) = (part(&all.isolated), part(&all.nohz_full), part(&all.rcu_nocbs));
-    Ok(format!("CPUs {cpus} at boot: isolcpus {isolated}, nohz_full {nohz}, rcu_nocbs {rcu}"))
+    format!("CPUs {cpus} at boot: isolcpus {isolated}, nohz_full {nohz}, rcu_nocbs {rcu}")
 }
 
 /// The NUMA nodes of these CPUs.

@@ -12,6 +12,8 @@ use crate::harness::case::{OrFail, mentions, must, same, skip};
 use crate::harness::kernel::sched_attr;
 use crate::harness::{Case, Container, Need, Verdict, case, cgroup, host};
 
+const LAB: &str = "for the lab: pure cgroup v2 with remote partitions";
+
 /// See the file's head.
 pub const CASES: &[Case] = &[
     case("exclusive-cpus-are-nobody-else-s", |c| {
@@ -130,16 +132,21 @@ pub const CASES: &[Case] = &[
         let clock = report["steps"].as_array().and_then(|steps| steps.iter().find_map(found)).or_fail("clock")?;
         mentions("report", clock.as_str().unwrap_or_default(), &["FREERUN"])
     }),
-    case("isolated-partition", |c| partition(c, "isolated")),
-    case("root-partition", |c| partition(c, "root")),
-    case("deadline-in-a-root-partition", |c| {
-        needs_partitions()?;
-        let deadline = [("sched.policy", "DEADLINE"), ("sched.runtime", "1ms"), ("sched.period", "100ms")];
-        let cpu = last_cpu();
-        ask(c, &[&deadline[..], &[("cpus", &cpu), ("cpus.partition", "root")]].concat())?;
-        same("policy", sched_attr(c.up_script("exec sleep 1000")?)?.policy, 6)
+    // Beside each other, so each on a CPU of its own.
+    case("isolated-partition", |c| {
+        nested(c)?;
+        let policy = [("sched.policy", "FIFO"), ("cpus.exclusive", "true")];
+        budget(c, &[&policy[..], &[("cpus", "3"), ("cpus.partition", "isolated")]].concat())?;
+        in_partition(c, "isolated")
     })
-    .note("for the lab: pure cgroup v2 with remote partitions"),
+    .note(LAB),
+    case("root-partition-and-deadline-in-it", |c| {
+        nested(c)?;
+        let deadline = [("sched.policy", "DEADLINE"), ("sched.runtime", "1ms"), ("sched.period", "100ms")];
+        ask(c, &[&deadline[..], &[("cpus", "1"), ("cpus.partition", "root")]].concat())?;
+        in_partition(c, "root")
+    })
+    .note(LAB),
     case("partition-of-a-balanced-v1-host-is-refused-by-name", |c| {
         Need::V1("cpuset").check()?;
         let root = cgroup::hierarchies().into_iter().find(|one| one.controllers.iter().any(|name| name == "cpuset"));
@@ -150,18 +157,6 @@ pub const CASES: &[Case] = &[
         ask(c, &[("cpus", "0"), ("cpus.partition", "isolated")])?;
         mentions("message", &c.create_refused()?, &["all CPUs are one scheduling domain"])
     }),
-    case("partition-that-a-sibling-takes-is-refused-with-the-kernel-s-words", |c| {
-        needs_partitions()?;
-        let cpu = last_cpu();
-        ask(c, &[("cpus", &cpu), ("cpus.partition", "isolated")])?;
-        c.script("exec sleep 1000");
-        c.create()?;
-        let file = c.cgroup("cpuset")?.join("cpuset.cpus.exclusive");
-        fs::write(&file, "\n").or_fail(file.display())?;
-        let output = c.rt(&["start", &c.id])?.refused()?;
-        mentions("message", &output.stderr, &["the kernel has isolated invalid", "the kernel has member"])
-    })
-    .note("for the lab: pure cgroup v2 with remote partitions"),
 ];
 
 /// CPU 0 for one container alone.
@@ -226,24 +221,21 @@ fn needs_a_free_clock() -> Verdict {
     if state == libc::TIME_ERROR { Ok(()) } else { skip("this machine's clock is synchronised") }
 }
 
-fn needs_partitions() -> Verdict {
+/// A host with remote partitions and four CPUs, and a cgroup that will be between the root's and the container's.
+fn nested(c: &mut Container) -> Verdict {
     Need::V2.check()?;
-    Need::Cpus(2).check()
-}
-
-fn last_cpu() -> String {
-    host::read("/sys/devices/system/cpu/online").rsplit(['-', ',']).next().unwrap_or("0").to_owned()
-}
-
-fn partition(c: &mut Container, kind: &'static str) -> Verdict {
-    needs_partitions()?;
-    let cpu = last_cpu();
+    Need::Cpus(4).check()?;
     c.set("/linux/cgroupsPath", json!(format!("/{0}-parent/{0}", c.id)));
-    budget(c, &[("sched.policy", "FIFO"), ("cpus", &cpu), ("cpus.partition", kind), ("cpus.exclusive", "true")])?;
-    c.up()?;
+    Ok(())
+}
+
+/// The partition is there while the container lives, and the parent has its CPUs again afterwards.
+fn in_partition(c: &mut Container, kind: &'static str) -> Verdict {
+    let wanted = sched_attr(c.up_script("exec sleep 1000")?)?.policy;
+    must(wanted == 1 || wanted == 6, format_args!("policy {wanted} is a real-time one"))?;
     same("partition", c.cgroup_file("cpuset", "", "cpuset.cpus.partition")?.as_str(), kind)?;
-    let parent = c.cgroup("cpuset")?.parent().map(Path::to_path_buf).or_fail("parent")?;
     same("holds", inspect(c)?["holds"].as_bool(), Some(true))?;
+    let parent = c.cgroup("cpuset")?.parent().map(Path::to_path_buf).or_fail("parent")?;
     c.finish()?;
     let given_back = || host::read(parent.join("cpuset.cpus.exclusive")).is_empty().then_some(());
     let result = eventually("the parent's CPUs given back", given_back);
