@@ -10,7 +10,8 @@ pub(super) struct Words([u64; 4]);
 impl Words {
     #[inline(always)]
     fn zip(self, other: Self, op: impl Fn(u64, u64) -> u64) -> Self {
-        Words(std::array::from_fn(|i| op(self.0[i], other.0[i])))
+        let (Words([a, b, c, d]), Words([e, f, g, h])) = (self, other);
+        Words([op(a, e), op(b, f), op(c, g), op(d, h)])
     }
 }
 
