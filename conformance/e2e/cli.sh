@@ -6,6 +6,9 @@ CLI=${CLI:-$(dirname "$RUNTIME")/rt-container-cli}
 CLI=$(readlink -f "$CLI")
 [ -x "$CLI" ] || skip_all "no rt-container-cli beside the runtime: make build"
 command -v gcc >/dev/null || skip_all "no gcc"
+# api.sh checks the OpenAPI document with it; installed here, because the suite's own network reaches nobody
+export schemathesis=${SCHEMATHESIS:-${XDG_CACHE_HOME:-$HOME/.cache}/rtrun/schemathesis/bin/schemathesis}
+[ -x "$schemathesis" ] || { python3 -m venv "${schemathesis%/bin/*}" && "${schemathesis%/*}/pip" install --quiet schemathesis==4.32.5; } >/dev/null 2>&1
 private_namespaces "$@"
 
 export RT_CONTAINER_RUNTIME=$RUNTIME
@@ -45,4 +48,5 @@ last_cpu=$(sed 's/.*[-,]//' /sys/devices/system/cpu/online)
 . "$here/cli/programs.sh"
 . "$here/cli/images.sh"
 . "$here/cli/fleets.sh"
-run_tests "$here/cli/programs.sh" "$here/cli/images.sh" "$here/cli/fleets.sh"
+. "$here/cli/api.sh"
+run_tests "$here/cli/programs.sh" "$here/cli/images.sh" "$here/cli/fleets.sh" "$here/cli/api.sh"

@@ -45,6 +45,18 @@ pub enum Error {
     NoAgent { name: String, known: String },
     #[error("{name} is running; stop it first, or rm --force")]
     Running { name: String },
+    #[error("a fleet named {0} runs already; DELETE /fleets/{0} ends it")]
+    FleetTaken(String),
+    #[error("no fleet named {0} was started here")]
+    NoFleet(String),
+    #[error("app {path}: over the API a path begins at /")]
+    RelativeApp { path: PathBuf },
+    #[error("{0}")]
+    Request(String),
+    #[error("listen on {address}: {errno}{hint}")]
+    Listen { address: String, errno: Errno, hint: &'static str },
+    #[error("--token-file {path} holds no token of 16 bytes or more; head -c 24 /dev/urandom | base64 > {path}")]
+    Token { path: PathBuf },
     #[error("no rtrun beside this program nor on PATH; --runtime names it")]
     NoRuntime,
     #[error("{step} {path}: {errno}")]

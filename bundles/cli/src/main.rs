@@ -12,7 +12,9 @@ mod fleet;
 mod host;
 mod image;
 mod latency;
+mod metrics;
 mod runtime;
+mod serve;
 
 use std::process::ExitCode;
 

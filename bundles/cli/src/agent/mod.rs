@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::cli::LaunchOptions;
 
 pub use network::Joined;
-pub use store::{Folder, Store};
+pub use store::{Folder, Store, checked};
 pub use supervise::{detach, ending, in_foreground, note_signals, supervise};
 
 /// `agent.json`.

@@ -59,6 +59,11 @@ impl Store {
         Err(Error::NameTaken(base))
     }
 
+    /// Where the files of fleets lie that the API runs: no agent's name begins with a dot.
+    pub fn fleets(&self) -> PathBuf {
+        self.0.join(".fleets")
+    }
+
     /// An agent by name.
     ///
     /// # Errors
@@ -154,7 +159,11 @@ impl Folder {
     }
 }
 
-fn checked(name: &str) -> Result<String> {
+/// A name, if it can be one.
+///
+/// # Errors
+/// What a name is.
+pub fn checked(name: &str) -> Result<String> {
     let legal = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
     if !name.is_empty() && name.len() <= LONGEST_NAME && name.chars().all(legal) && !name.starts_with(['.', '-']) {
         return Ok(name.to_owned());

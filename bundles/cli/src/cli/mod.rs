@@ -3,6 +3,8 @@
 mod annotations;
 mod latency;
 mod launch;
+mod serve;
+mod table;
 mod words;
 
 use std::path::PathBuf;
@@ -11,6 +13,8 @@ use clap::{Args, Parser, Subcommand};
 
 pub use latency::{LatencyOptions, Load};
 pub use launch::{Deadline, LaunchOptions, Network, Restart};
+pub use serve::{Listen, ServeOptions};
+pub use table::{Reader, Table, texts};
 pub use words::words;
 
 /// Starts programs in real-time containers.
@@ -76,6 +80,20 @@ pub enum Command {
     Up(UpOptions),
     /// Compare wake-up latency: bare host, rtrun, other runtimes
     Latency(LatencyOptions),
+    /// Agents, fleets, plans and metrics over HTTP, and a page to watch them
+    Serve(ServeOptions),
+    /// Figures of the clock, of containers and of agents, as OpenMetrics
+    Metrics,
+    /// Completions for a shell, on standard output
+    Completions {
+        /// Which
+        shell: clap_complete::Shell,
+    },
+    /// Write man pages, one a command
+    Man {
+        /// Into this folder
+        folder: PathBuf,
+    },
     /// The supervisor of a detached agent
     #[command(hide = true)]
     Supervise(Supervise),

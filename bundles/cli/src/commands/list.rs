@@ -25,7 +25,8 @@ pub fn ps(store: &Store, as_json: bool) -> Result<u8> {
     Ok(0)
 }
 
-fn object(agent: &Agent) -> Value {
+/// An agent as JSON.
+pub fn object(agent: &Agent) -> Value {
     json!({
         "name": agent.name,
         "status": status(agent),

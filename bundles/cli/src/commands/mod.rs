@@ -1,11 +1,13 @@
 //! One file a command.
 
+mod docs;
 mod list;
 mod logs;
 mod run;
 pub mod stop;
 
-pub use run::start;
+pub use list::object;
+pub use run::{plan, start};
 
 use crate::agent::{Folder, Store, supervise};
 use crate::cli::{Cli, Command};
@@ -28,6 +30,13 @@ pub fn dispatch(cli: &Cli) -> Result<u8> {
         (Some(Command::Inspect { json, name }), _) => inspect(&store, name, *json),
         (Some(Command::Up(options)), _) => crate::fleet::up(options),
         (Some(Command::Latency(options)), _) => crate::latency::latency(options),
+        (Some(Command::Serve(options)), _) => crate::serve::serve(store, options),
+        (Some(Command::Metrics), _) => {
+            print!("{}", crate::metrics::merged(&store));
+            Ok(0)
+        }
+        (Some(Command::Completions { shell }), _) => docs::completions(*shell),
+        (Some(Command::Man { folder }), _) => docs::man(folder),
         (Some(Command::Supervise(of)), _) => supervise(&Folder::at(&of.folder)),
         (None, None) => Ok(2),
     }

@@ -26,8 +26,12 @@ pub fn run(store: &Store, options: &LaunchOptions) -> Result<u8> {
         println!("{name}");
         return Ok(0);
     }
+    if options.dry_run {
+        print!("{}", plan(store, options, "table")?);
+        return Ok(0);
+    }
     let (mut agent, folder) = prepare(store, options)?;
-    let done = if options.dry_run { plan(&agent, &folder) } else { in_foreground(&folder, &mut agent) };
+    let done = in_foreground(&folder, &mut agent);
     folder.remove().and(done)
 }
 
@@ -70,9 +74,14 @@ fn prepare(store: &Store, options: &LaunchOptions) -> Result<(Agent, Folder)> {
     }
 }
 
-/// `rtrun plan` on the bundle that would be started.
-fn plan(agent: &Agent, folder: &Folder) -> Result<u8> {
-    let output = Runtime::find(Some(&agent.runtime))?.call(&["plan", &folder.bundle().to_string_lossy()])?;
-    print!("{}", String::from_utf8_lossy(&output.stdout));
-    Ok(0)
+/// `rtrun plan` on the bundle that would be started, in a format of it: table or json.
+///
+/// # Errors
+/// What would keep the agent from being started.
+pub fn plan(store: &Store, options: &LaunchOptions, format: &str) -> Result<String> {
+    let (agent, folder) = prepare(store, options)?;
+    let planned = Runtime::find(Some(&agent.runtime))
+        .and_then(|runtime| runtime.call(&["plan", "--format", format, &folder.bundle().to_string_lossy()]));
+    folder.remove()?;
+    Ok(String::from_utf8_lossy(&planned?.stdout).into_owned())
 }

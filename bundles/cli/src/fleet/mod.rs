@@ -16,6 +16,8 @@ use std::time::Duration;
 use crate::cli::{LaunchOptions, UpOptions};
 use crate::error::Result;
 
+pub use read::parse;
+
 /// A fleet file, read and checked.
 #[derive(Clone, Debug)]
 pub struct Fleet {

@@ -1,16 +1,14 @@
 //! The file: TOML, every key known, every value checked before anything is started.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use clap::Parser;
 use rtrun_hooks::{annotation, nearest};
 use serde::Deserialize;
 use toml::Value;
 
 use super::{Fleet, Health, Member, order, start::Start};
-use crate::cli::LaunchOptions;
+use crate::cli::{LaunchOptions, Reader, Table, texts};
 use crate::error::{Error, Result};
 
 #[derive(Debug, Deserialize)]
@@ -19,23 +17,17 @@ struct File {
     name: Option<String>,
     start: Option<String>,
     #[serde(default)]
-    defaults: BTreeMap<String, Value>,
+    defaults: Table,
     #[serde(default)]
-    agent: Vec<BTreeMap<String, Value>>,
+    agent: Vec<Table>,
 }
 
-/// `run`'s options by themselves.
-#[derive(Debug, Parser)]
-#[command(no_binary_name = true, disable_help_flag = true)]
-struct Line {
-    #[command(flatten)]
-    options: LaunchOptions,
-}
-
-/// Keys of an agent that are no options of `run`.
-const OWN: [&str; 4] = ["name", "after", "health", "image"];
-/// Options that a fleet decides itself.
-const DECIDED: [&str; 4] = ["detach", "rm", "dry-run", "write-bundle"];
+/// Keys of an agent that are no options of `run`, and options that a fleet decides itself.
+const READER: Reader = Reader {
+    who: "the fleet's",
+    own: &["name", "after", "health", "image"],
+    decided: &["detach", "rm", "dry-run", "write-bundle"],
+};
 /// How often health is looked at, where the file does not say.
 const EVERY: Duration = Duration::from_secs(1);
 
@@ -44,9 +36,17 @@ const EVERY: Duration = Duration::from_secs(1);
 /// # Errors
 /// What is wrong with it, with the agent and the key.
 pub fn fleet(path: &Path) -> Result<Fleet> {
-    let malformed = |problem: String| Error::Malformed { path: path.to_path_buf(), problem };
     let text = std::fs::read_to_string(path).map_err(Error::file("read", path))?;
-    let file: File = toml::from_str(&text).map_err(|error| malformed(error.to_string()))?;
+    parse(&text, path)
+}
+
+/// The text of a fleet file; `path` is where it lies, or would.
+///
+/// # Errors
+/// As [`fleet`].
+pub fn parse(text: &str, path: &Path) -> Result<Fleet> {
+    let malformed = |problem: String| Error::Malformed { path: path.to_path_buf(), problem };
+    let file: File = toml::from_str(text).map_err(|error| malformed(error.to_string()))?;
     if file.agent.is_empty() {
         return Err(malformed("no [[agent]] in it".to_owned()));
     }
@@ -73,7 +73,7 @@ pub fn fleet(path: &Path) -> Result<Fleet> {
     })
 }
 
-fn member(table: &BTreeMap<String, Value>, folder: &Path) -> std::result::Result<Member, String> {
+fn member(table: &Table, folder: &Path) -> std::result::Result<Member, String> {
     let text = |key: &str| match table.get(key) {
         None => Ok(None),
         Some(Value::String(text)) => Ok(Some(text.clone())),
@@ -89,49 +89,14 @@ fn member(table: &BTreeMap<String, Value>, folder: &Path) -> std::result::Result
     Ok(Member { name, options, after, health, image: text("image")? })
 }
 
-/// `cpus = "2"` is `--cpus 2`, `env = ["A=1"]` is `--env A=1`, `mlock = true` is `--mlock`: clap does the rest.
-fn options(table: &BTreeMap<String, Value>, folder: &Path) -> std::result::Result<LaunchOptions, String> {
-    let known = || <Line as clap::CommandFactory>::command();
-    let mut words = Vec::new();
-    for (key, value) in table.iter().filter(|(key, _)| !OWN.contains(&key.as_str())) {
-        let command = known();
-        let names: Vec<&str> = command.get_arguments().filter_map(clap::Arg::get_long).chain(OWN).collect();
-        if DECIDED.contains(&key.as_str()) {
-            return Err(format!("{key} is the fleet's to decide"));
-        }
-        if !names.contains(&key.as_str()) {
-            return Err(format!("there is no {key}; did you mean {}?", nearest(key, names.iter().copied())));
-        }
-        match value {
-            Value::Boolean(true) => words.push(format!("--{key}")),
-            Value::Boolean(false) => {}
-            Value::Array(_) => words.extend(texts(key, value)?.into_iter().map(|text| format!("--{key}={text}"))),
-            Value::String(text) => words.push(format!("--{key}={text}")),
-            Value::Integer(number) => words.push(format!("--{key}={number}")),
-            other => return Err(format!("{key} is a {}", other.type_str())),
-        }
-    }
-    let parsed = Line::try_parse_from(words).map_err(|error| first_paragraph(&error.to_string()))?;
-    let mut options = parsed.options;
+fn options(table: &Table, folder: &Path) -> std::result::Result<LaunchOptions, String> {
+    let mut options = READER.options(table)?;
     options.app = beside(folder, &options.app);
     Ok(options)
 }
 
 fn beside(folder: &Path, path: &Path) -> PathBuf {
     if path.is_absolute() { path.to_path_buf() } else { folder.join(path) }
-}
-
-fn first_paragraph(text: &str) -> String {
-    let lines: Vec<&str> = text.lines().map(str::trim).take_while(|line| !line.is_empty()).collect();
-    lines.join(" ").trim_start_matches("error: ").to_owned()
-}
-
-fn texts(key: &str, value: &Value) -> std::result::Result<Vec<String>, String> {
-    let one = |value: &Value| value.as_str().map(str::to_owned).ok_or_else(|| format!("{key} is not a list of texts"));
-    match value {
-        Value::Array(list) => list.iter().map(one).collect(),
-        single => Ok(vec![one(single)?]),
-    }
 }
 
 fn health(value: &Value) -> std::result::Result<Health, String> {
