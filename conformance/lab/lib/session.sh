@@ -1,8 +1,8 @@
 # shellcheck shell=bash disable=SC2154
 # One life of a guest: its folder, its channels, its end.
 
-# Seconds from power-on to the command; ten times what a quiet machine takes.
-boot_limit=${LAB_BOOT_SECONDS:-150}
+# Seconds from power-on to the command; many times what a quiet machine takes.
+boot_limit=${LAB_BOOT_SECONDS:-300}
 
 # session COMMAND: runs it in a fresh guest and ends with its exit code; an empty COMMAND is a shell on this terminal
 session() {
