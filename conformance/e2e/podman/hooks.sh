@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # rtrun-hook, loaded by podman from hooks.d by annotation, under each runtime that is here: its work must not depend on which.
 
-hook=$(command -v "${HOOK:-$(dirname "$RUNTIME")/rtrun-hook}" "$top/target/$(rustc -vV | sed -n 's/^host: //p')/release/rtrun-hook" | head -n 1)
+hook=$(command -v "${HOOK:-$(dirname "$RUNTIME")/rtrun-hook}" "$top/target/$(rustc -vV 2>/dev/null | sed -n 's/^host: //p')/release/rtrun-hook" | head -n 1)
 hook_runtimes=("$RUNTIME")
 for other in crun runc; do
     other=$(command -v $other) && [ "$(readlink -f "$other")" != "$RUNTIME" ] && hook_runtimes+=("$other")
