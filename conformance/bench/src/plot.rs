@@ -93,12 +93,12 @@ pub fn lines(series: &[Series]) -> String {
         );
         labels.extend(one.points.last().map(|(x, y)| (at(*x as f64, *y).1, one, colour)));
     }
-    // From the top down, each at least a line below the last.
-    labels.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let mut free = 0.0_f64;
+    // From the axis up, each at least a line above the last.
+    labels.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let mut free = bottom - 4.0;
     for (y, one, colour) in labels {
-        let y = y.max(free);
-        free = y + 16.0;
+        let y = y.min(free);
+        free = y - 16.0;
         let _ = writeln!(
             svg,
             "<text x=\"{}\" y=\"{:.1}\" style=\"fill:{colour};font-weight:600\">{}</text>",
