@@ -24,7 +24,7 @@ const ROOT_EQUIVALENT: [&str; 4] = ["/dev/windrvr", "/dev/mem", "/dev/kmem", "/d
 /// | name | the container gets |
 /// |---|---|
 /// | card or PCI address, own driver | the driver's nodes at their own paths |
-/// | … UIO driver | the node; `maps/` of sysfs and, where there are none, the register files at the fixed place |
+/// | … UIO driver | the node; at the fixed place `maps/` of sysfs and the register files, whichever there are |
 /// | … VFIO driver | the nodes of the IOMMU group and /dev/vfio/vfio |
 /// | … no driver | `resourceN` of sysfs (to be mapped), `resource` and `config` (read only), at the fixed place |
 /// | CDI name | what its specification in /etc/cdi or /var/run/cdi says |
@@ -138,9 +138,14 @@ impl Resolver<'_> {
                 let node = grant.node(self.host, node, &self.user, wish)?;
                 grant.lease(node.lease_name(), false);
                 let maps = directory.join("maps");
-                match (self.host.names(&maps)?.is_empty(), pci) {
-                    (true, Some(device)) => self.registers(device, place, wish, grant)?,
-                    _ => grant.bind(&maps, &place.join("maps"), true),
+                let has_maps = !self.host.names(&maps)?.is_empty();
+                if has_maps {
+                    grant.bind(&maps, &place.join("maps"), true);
+                }
+                let registers = pci.map_or(Ok(()), |device| self.registers(device, place, wish, grant));
+                // A node with maps gives the registers by itself.
+                if !has_maps {
+                    registers?;
                 }
             }
             Access::Vfio { node, group } => self.vfio(node, *group, wish, grant)?,
@@ -173,8 +178,10 @@ impl Resolver<'_> {
             );
             return Err(unusable(wish, problem));
         }
-        for file in files {
+        for file in &files {
             node::check_file(self.host, file, &self.user, wish.read_only, wish.asked)?;
+        }
+        for file in files {
             grant.bind(file, &place.join(file.file_name().unwrap_or_default()), wish.read_only);
         }
         for name in ["resource", "config"] {

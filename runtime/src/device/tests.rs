@@ -109,7 +109,9 @@ fn uio_gives_node_maps_or_registers() {
     let with_maps = tree.files(&format!("{AT}/uio/uio0/maps/map0/size = 0x1000"));
     let grant = ask(&with_maps.host(), "bc635:0").unwrap();
     let places: Vec<_> = grant.mounts.iter().map(|mount| mount.destination.to_str().unwrap()).collect();
-    assert_eq!(places, ["/dev/rtrun/bc635/0/maps"]);
+    assert_eq!(places[..2], ["/dev/rtrun/bc635/0/maps", "/dev/rtrun/bc635/0/resource0"]);
+    let closed = with_maps.file(&format!("{AT}/config"), [0; 64]);
+    assert_eq!(ask(&closed.host(), "bc635:0").unwrap().mounts.len(), 1, "the node with its maps is enough");
 }
 
 #[test]
