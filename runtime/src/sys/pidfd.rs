@@ -8,10 +8,12 @@ use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 /// `pidfd_open(2)`.
 ///
 /// # Errors
-/// ESRCH when there is no such process.
+/// ESRCH when there is no such process, or only what its parent's wait is just taking away: the number is then still there and
+/// leads no threads, for which `kernel/fork.c` (`pidfd_prepare`) says EINVAL.
 pub fn open(pid: Pid) -> Result<OwnedFd, Errno> {
     // SAFETY: no pointers are passed.
-    let fd = Errno::result(unsafe { libc::syscall(libc::SYS_pidfd_open, pid.as_raw(), 0) })?;
+    let opened = Errno::result(unsafe { libc::syscall(libc::SYS_pidfd_open, pid.as_raw(), 0) });
+    let fd = opened.map_err(|errno| if errno == Errno::EINVAL { Errno::ESRCH } else { errno })?;
     // SAFETY: the kernel made this descriptor for us, and nobody else has it.
     Ok(unsafe { OwnedFd::from_raw_fd(fd as i32) })
 }
