@@ -8,10 +8,11 @@ status() { api "$1" --output /dev/null --write-out '%{http_code}' "${@:2}"; }
 
 # serve [OPTION…]: a server that ends with the test
 serve() {
+    rm -f "$work/serve.log"
     "$CLI" serve --listen "${1:-unix:$work/api.sock}" "${@:2}" 2>"$work/serve.log" &
     server=$!
     trap 'kill $server 2>/dev/null; wait $server 2>/dev/null || true' EXIT
-    eventually 5 grep -q http "$work/serve.log"
+    eventually 5 grep -qs http "$work/serve.log"
 }
 
 test_an_agent_is_started_seen_stopped_and_removed_over_the_api() {
@@ -82,7 +83,7 @@ test_events_are_told_as_they_happen() {
     timeout 20 curl --silent --no-buffer --unix-socket "$work/api.sock" http://localhost/events >"$work/events" &
     sleep 0.5
     cli -d --name brief --restart on-failure:1 --app ./tell-static --params 9
-    eventually 10 bash -c "'$CLI' ps | grep -q 'brief .*exit 9'"
+    eventually 10 grep -q "event: ended" "$work/events"
     cli rm brief
     eventually 5 grep -q removed "$work/events"
     equal events "started restarted ended removed" "$(sed -n 's/^event: //p' "$work/events" | xargs)"

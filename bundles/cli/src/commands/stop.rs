@@ -39,8 +39,10 @@ pub fn rm(store: &Store, names: &[String], force: bool) -> Result<u8> {
             (true, true) => end(&folder, &agent, Duration::ZERO)?,
             (false, _) => {}
         }
-        // A supervisor that was killed leaves its container behind.
-        Runtime::find(Some(&agent.runtime))?.call(&["delete", "--force", &agent.name])?;
+        // A supervisor that was killed leaves its container behind, and a runtime that holds it until the program has ended.
+        let runtime = Runtime::find(Some(&agent.runtime))?;
+        let _ = runtime.call(&["kill", "--all", &agent.name, "KILL"]);
+        runtime.call(&["delete", "--force", &agent.name])?;
         folder.remove()?;
     }
     Ok(0)
