@@ -11,7 +11,7 @@ serve() {
     rm -f "$work/serve.log"
     "$CLI" serve --listen "${1:-unix:$work/api.sock}" "${@:2}" 2>"$work/serve.log" &
     server=$!
-    trap 'kill $server 2>/dev/null; wait $server 2>/dev/null || true' EXIT
+    trap 'kill $server 2>/dev/null || true; wait $server 2>/dev/null || true' EXIT
     eventually 5 grep -qs http "$work/serve.log"
 }
 
