@@ -125,8 +125,9 @@ fn run(api: &Api, text: &str) -> Result<(String, Value)> {
     let file = folder.join(format!("{name}.toml"));
     fs::write(&file, text).map_err(Error::file("write", &file))?;
     let agents = fleet.members.iter().map(|member| fleet.agent_name(member)).collect();
-    let up = fleets.entry(name.clone()).insert_entry(Up { child: up(&file)?, agents, file });
-    let object = object(&name, up.into_mut());
+    let mut up = Up { child: up(&file)?, agents, file };
+    let object = object(&name, &mut up);
+    fleets.insert(name.clone(), up);
     Ok((name, object))
 }
 

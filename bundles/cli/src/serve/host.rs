@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::http::header;
 use axum::response::IntoResponse;
 use rtrun_hooks::CpuSet;
-use rtrun_hooks::clock::{self, Source};
+use rtrun_hooks::clock;
 use serde_json::{Value, json};
 
 use super::{Answer, Api, blocking, json_of};
@@ -57,8 +57,7 @@ pub async fn metrics(State(api): State<Api>) -> Answer<impl IntoResponse> {
 /// `adjtimex(2)`: FREERUN, HOLDOVER or LOCKED, and within what bound.
 fn clock_state() -> Value {
     let sources = clock::open_all(&[], &clock::no_cards).unwrap_or_default();
-    let sample = sources.first().map(|source: &Box<dyn Source>| source.sample());
-    match sample {
+    match sources.first().map(|source| source.sample()) {
         Some(Ok(sample)) => json!({
             "state": sample.state.to_string(),
             "boundNs": sample.bound_ns,
