@@ -22,7 +22,7 @@ help: ## list the targets
 run: build ## start a container under SCHED_FIFO on a chosen CPU, show what the kernel says of it (CPU=n, PRIORITY=n)
 	scripts/hello-rt $(RTRUN)
 
-test: ## every test: lint, unit, conformance, podman, containerd, docker, a short ring in the lab (as root)
+test: ## every test: lint, unit, conformance, crash, agents, podman, containerd, docker; LAB_RING=short: in the lab too (as root)
 	scripts/install-deps run test lab
 	scripts/test $(RTRUN)
 
