@@ -1,10 +1,10 @@
 //! `run`: create and start in one, in the foreground or detached.
 
-use super::create::create;
+use super::create::{Created, create};
 use super::supervise::{Supervisor, receive_master};
 use super::{CreateOptions, Error, delete, start};
 use crate::spec;
-use crate::state::Store;
+use crate::state::{self, Store};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 
 /// Runs a container; its exit code, 128 + signal, or 0 when detached.
@@ -34,19 +34,36 @@ pub fn run(
             supervisor.attach(receive_master(socket)?)?;
         }
         start::start_container(&mut created.container, warn)?;
+        // The lock is for changes, not for a life: whoever deletes the container meanwhile must not wait for its end.
+        created.container.leave_lock();
         match &mut supervisor {
             Some(supervisor) => supervisor.wait(created.pid, &created.pidfd),
             None => Ok(0),
         }
     })();
     let finished = ended.is_err() || (!detach && !keep);
-    if finished {
+    if finished && still_ours(store, &mut created)? {
         let removed = delete::discard(&created, ended.is_err(), warn);
         if ended.is_ok() {
             removed?;
         }
     }
     ended
+}
+
+/// Takes the lock again; false if somebody has deleted the container, and perhaps made another of its name.
+fn still_ours(store: &Store, created: &mut Created) -> Result<bool, Error> {
+    if created.container.is_locked() {
+        return Ok(true);
+    }
+    match store.lock(created.container.id()) {
+        Ok(container) if container.state.init == created.container.state.init => {
+            created.container = container;
+            Ok(true)
+        }
+        Ok(_) | Err(state::Error::Absent(_)) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
 }
 
 fn wants_terminal(options: &CreateOptions) -> Result<bool, Error> {

@@ -104,10 +104,15 @@ impl Container {
         Ok(Container { state, path, lock: Some(lock) })
     }
 
-    /// In a cloned child: closes its copy of the lock, which stays the parent's alone. flock(2) locks an open file, not a
-    /// process: a parked init would keep the container locked after a create that was killed.
+    /// Closes our copy of the lock. In a cloned child it stays the parent's alone: flock(2) locks an open file, not a
+    /// process, and a parked init would keep the container locked after a create that was killed.
     pub(crate) fn leave_lock(&mut self) {
         self.lock = None;
+    }
+
+    /// Whether we hold the lock.
+    pub(crate) fn is_locked(&self) -> bool {
+        self.lock.is_some()
     }
 
     /// The container's directory.

@@ -223,6 +223,17 @@ pub const CASES: &[Case] = &[
         nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).or_fail("kill")?;
         same("exit code and stdout", running.wait()?.ended(9)?.stdout.trim(), "ready\ngot")
     }),
+    case("deleted-while-run-waits", |c| {
+        c.script("echo ready; exec sleep 1000");
+        c.write_config()?;
+        let bundle = c.bundle.display().to_string();
+        let running = c.call(["run", "--bundle", &bundle, &c.id]).spawn(&c.out())?;
+        eventually("the process ready", || running.stdout().contains("ready").then_some(()))?;
+        c.rt(&["delete", "--force", &c.id])?.succeeded()?;
+        running.wait()?.ended(137)?;
+        c.nothing_left()
+    })
+    .note("a runtime that keeps the container locked for as long as it runs makes the delete wait for it"),
     case("run-passes-stdin-and-both-outputs", |c| {
         c.script("read line; echo out:$line; echo err:$line >&2");
         c.write_config()?;
