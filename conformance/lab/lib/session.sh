@@ -107,12 +107,15 @@ watch_guest() {
     local start=$SECONDS
     while [ ! -e "$folder/booted" ]; do
         sleep 0.2
+        # a lab that is killed leaves this loop, and its guest's number goes to another process
+        kill -0 $guest 2>/dev/null || return 0
         [ $((SECONDS - start)) -lt "$boot_limit" ] || { echo "the guest did not boot in $boot_limit s" >"$folder/limit"; kill -KILL $guest; return; }
     done
     [ -n "$1" ] || return 0
     start=$SECONDS
     while [ ! -e "$folder/exit" ]; do
         sleep 0.5
+        kill -0 $guest 2>/dev/null || return 0
         [ $((SECONDS - start)) -lt "$limit" ] || { echo "the command took longer than $limit s (--timeout)" >"$folder/limit"; kill -KILL $guest; return; }
     done
     # told its exit code, but does not power off
